@@ -1,0 +1,19 @@
+"""What has a plug: bytes in, typed events out, and back again.
+
+A driver is a pure codec (bytes to frames, commands as generators that yield what to send and resume with the
+answer) and a thin shell around a port. The address of a device is a URL, so a serial line, a TCP connection
+and a simulator are the same to it. One supervisor runs a thread per device: open, self-test, read; on error
+it says so once, backs off and opens again. What other rooms see is the vocabulary alone.
+
+Words: a *pad* sees *tags* (the RFID labels of items), a *card reader* sees patron cards, a *scanner* sees
+barcodes, a *receipt printer* prints, a *seat* is a computer of the internet room. A *simulator* is the other
+end of a wire: it answers real bytes, and can be told to fail in ways that have names.
+
+Laws: one dead device never stops the others; `DeviceLost` and `DeviceBack` are events like any other, and
+what they mean is decided elsewhere. Unknown is not OK: no answer from a printer is "unknown", never "paper
+present", and a tag that could not be read is shown, not skipped.
+
+This room imports `config` alone. It never meets `sync`: a driver knows nothing of loans, and the rules know
+nothing of wires. Device libraries (the extra `devices`) are imported here and nowhere else, so that
+headquarters and a desk do without them.
+"""

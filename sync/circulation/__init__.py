@@ -1,0 +1,18 @@
+"""The rules of lending: what may happen, and what did. Pure: standard library only, no I/O, no clock; ``now`` is an argument.
+
+Words: a *patron* borrows an *item*, which is one copy (or one set of parts) of a *title*. A *loan* is known by its
+random token, so that nothing in an event names the patron. A *branch* is a node of the site tree. A *block* is a
+reason to refuse, a *notice* something a person should know of an act that was allowed.
+
+``model``      the nouns, frozen.
+``blocks``     every reason to refuse and every notice: code, sentence, what to do now, in both languages.
+``network``    branches as a tree of any depth; whose item or card a number is.
+``policy``     loan policy by patron category, item type and branch, inherited; each value knows where it comes from.
+``calendar``   opening hours with seasons, closures and public holidays; due dates.
+``rules``      the three above as one versioned rule-set.
+``decisions``  ``decide_checkout``, ``decide_checkin``, ``decide_renew``.
+``events``     the vocabulary of the ledger and its canonical encoding.
+``chain``      the hash chain over the encoded events.
+``clock``      what time it is when the clock cannot be trusted.
+``projection`` what the events add up to: the rows of the ledger, and the replay they are checked against.
+"""

@@ -1,0 +1,340 @@
+"""Every reason to refuse and every notice: its code, the reader's sentence, and what to do now.
+
+A *block* refuses; a *notice* goes with an act that was allowed. Both are the same value, because the same fact can be
+either (a missing part stops a checkout and is only noted at a return). Codes are stored in events and never change
+their meaning; the words may be bettered at any time. Sources of the words: facts/glossary.csv,
+facts/vietnamese-and-screens.md section 11.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from config.phrase import Phrase
+
+
+class Code(StrEnum):
+    """What stands in the way, or what should be known."""
+
+    # the card
+    UNKNOWN_CARD = "unknown_card"
+    CARD_EXPIRED = "card_expired"
+    CARD_REPORTED_LOST = "card_reported_lost"
+    CARD_STOPPED_DEBT = "card_stopped_debt"
+    CARD_STOPPED_DISCIPLINE = "card_stopped_discipline"
+    CARD_STOPPED = "card_stopped"
+    TOO_MANY_LOANS = "too_many_loans"
+    TOO_MANY_OVERDUE = "too_many_overdue"
+    FEES_OWED = "fees_owed"
+    TOO_YOUNG = "too_young"
+    AGE_UNKNOWN = "age_unknown"
+    DEPOSIT_TOO_LOW = "deposit_too_low"
+    READING_CARD = "reading_card"
+    # the item
+    UNKNOWN_ITEM = "unknown_item"
+    OTHER_LIBRARY = "other_library"
+    ITEM_LOST = "item_lost"
+    ITEM_DAMAGED = "item_damaged"
+    ITEM_WITHDRAWN = "item_withdrawn"
+    READING_ONLY = "reading_only"
+    MODE_NOT_OFFERED = "mode_not_offered"
+    ON_LOAN_TO_ANOTHER = "on_loan_to_another"
+    ALREADY_YOURS = "already_yours"
+    HELD_FOR_ANOTHER = "held_for_another"
+    PART_MISSING = "part_missing"
+    # the calendar
+    NO_OPEN_DAY = "no_open_day"
+    PERIOD_ENDED = "period_ended"
+    # renewing
+    NOT_ON_LOAN = "not_on_loan"
+    LOAN_OF_ANOTHER = "loan_of_another"
+    NO_RENEWALS_LEFT = "no_renewals_left"
+    LOAN_OVERDUE = "loan_overdue"
+    NOTHING_GAINED = "nothing_gained"
+    # desk work
+    NOT_THE_LATEST = "not_the_latest"
+    UNKNOWN_ENTRY = "unknown_entry"
+    UNKNOWN_FEE = "unknown_fee"
+    WRONG_AMOUNT = "wrong_amount"
+    STILL_HAS_LOANS = "still_has_loans"
+    STILL_OWES = "still_owes"
+    # notices
+    PUT_ASIDE_OTHER_LIBRARY = "put_aside_other_library"
+    PUT_ASIDE_HOLD = "put_aside_hold"
+    PUT_ASIDE_UNKNOWN = "put_aside_unknown"
+    WAS_NOT_ON_LOAN = "was_not_on_loan"
+    WAS_MARKED_LOST = "was_marked_lost"
+    RETURNED_LATE = "returned_late"
+    FEE_CHARGED = "fee_charged"
+    CARD_EXPIRES_SOON = "card_expires_soon"
+    CLOCK_DOUBTED = "clock_doubted"
+
+
+_SEE_LIBRARIAN = Phrase("Vui lòng liên hệ thủ thư.", "Please see a librarian.")
+_CHOOSE_ANOTHER = Phrase("Mời bạn chọn tài liệu khác.", "Please choose another item.")
+_GIVE_TO_LIBRARIAN = Phrase("Vui lòng đưa tài liệu cho thủ thư.", "Please hand the item to a librarian.")
+_SIDE_SHELF = Phrase("Vui lòng để riêng ở kệ bên.", "Please put it on the side shelf.")
+_NOTHING = Phrase("Bạn không cần làm gì thêm.", "Nothing more to do.")
+
+#: Sentence and next step of each code; ``{names}`` are filled from the block's values.
+WORDS: dict[Code, tuple[Phrase, Phrase]] = {
+    Code.UNKNOWN_CARD: (
+        Phrase("Máy chưa biết thẻ này.", "This card is not known here."),
+        Phrase("Vui lòng đặt lại thẻ hoặc liên hệ thủ thư.", "Place the card again or see a librarian."),
+    ),
+    Code.CARD_EXPIRED: (
+        Phrase("Thẻ đã hết hạn ngày {date}.", "The card expired on {date}."),
+        Phrase("Vui lòng gặp thủ thư để gia hạn thẻ.", "See a librarian to renew the card."),
+    ),
+    Code.CARD_REPORTED_LOST: (
+        Phrase("Thẻ này đã được báo mất.", "This card has been reported lost."),
+        Phrase("Vui lòng đưa thẻ cho thủ thư.", "Please hand the card to a librarian."),
+    ),
+    Code.CARD_STOPPED_DEBT: (
+        Phrase("Thẻ đang tạm khóa vì còn khoản chưa thanh toán.", "The card is stopped: a debt is open."),
+        Phrase("Vui lòng thanh toán tại quầy thủ thư.", "Please pay at the librarian's desk."),
+    ),
+    Code.CARD_STOPPED_DISCIPLINE: (
+        Phrase("Thẻ đang tạm khóa theo nội quy thư viện.", "The card is stopped under the house rules."),
+        _SEE_LIBRARIAN,
+    ),
+    Code.CARD_STOPPED: (Phrase("Thẻ đang tạm khóa.", "The card is stopped."), _SEE_LIBRARIAN),
+    Code.TOO_MANY_LOANS: (
+        Phrase("Bạn đã mượn đủ {limit} bản.", "You already have {limit} items, which is the limit."),
+        Phrase("Mời bạn trả bớt rồi mượn tiếp.", "Return something first, then borrow again."),
+    ),
+    Code.TOO_MANY_OVERDUE: (
+        Phrase("Bạn có {count} tài liệu quá hạn.", "You have {count} overdue items."),
+        Phrase("Mời bạn trả tài liệu quá hạn trước.", "Please return the overdue items first."),
+    ),
+    Code.FEES_OWED: (
+        Phrase("Bạn còn nợ {amount} tiền phạt.", "You owe {amount} in fees."),
+        Phrase("Vui lòng thanh toán tại quầy thủ thư.", "Please pay at the librarian's desk."),
+    ),
+    Code.TOO_YOUNG: (
+        Phrase("Tài liệu này dành cho bạn đọc từ {age} tuổi.", "This item is for readers of {age} and over."),
+        _CHOOSE_ANOTHER,
+    ),
+    Code.AGE_UNKNOWN: (
+        Phrase(
+            "Tài liệu này dành cho bạn đọc từ {age} tuổi, mà thẻ chưa có ngày sinh.",
+            "This item is for readers of {age} and over, and the card has no date of birth.",
+        ),
+        Phrase("Vui lòng gặp thủ thư để bổ sung ngày sinh.", "See a librarian to add your date of birth."),
+    ),
+    Code.DEPOSIT_TOO_LOW: (
+        Phrase(
+            "Mượn tài liệu này về nhà cần tiền cược {amount}.",
+            "Taking this item home needs a deposit of {amount}.",
+        ),
+        Phrase("Vui lòng gặp thủ thư để đặt cược.", "See a librarian to leave a deposit."),
+    ),
+    Code.READING_CARD: (
+        Phrase("Thẻ đọc không mượn về nhà được.", "A reading card cannot take items home."),
+        Phrase("Mời bạn đọc tại chỗ.", "You are welcome to read it here."),
+    ),
+    Code.UNKNOWN_ITEM: (
+        Phrase("Tài liệu này chưa có trong thư mục.", "This item is not in the catalogue."),
+        _GIVE_TO_LIBRARIAN,
+    ),
+    Code.OTHER_LIBRARY: (
+        Phrase("Tài liệu này của {library}.", "This item belongs to {library}."),
+        _SIDE_SHELF,
+    ),
+    Code.ITEM_LOST: (
+        Phrase("Tài liệu này đã được báo mất.", "This item is marked as lost."),
+        _GIVE_TO_LIBRARIAN,
+    ),
+    Code.ITEM_DAMAGED: (
+        Phrase("Tài liệu này bị hư hỏng, đang chờ sửa.", "This item is damaged and waits for repair."),
+        _GIVE_TO_LIBRARIAN,
+    ),
+    Code.ITEM_WITHDRAWN: (
+        Phrase("Tài liệu này đã loại khỏi lưu thông.", "This item has been withdrawn."),
+        _GIVE_TO_LIBRARIAN,
+    ),
+    Code.READING_ONLY: (
+        Phrase("Tài liệu chỉ đọc tại chỗ.", "For reading here only."),
+        Phrase("Mời bạn đọc tại phòng đọc.", "You are welcome to read it in the reading room."),
+    ),
+    Code.MODE_NOT_OFFERED: (
+        Phrase("Ở đây không phục vụ {mode} cho tài liệu này.", "This item is not offered for {mode} here."),
+        _SEE_LIBRARIAN,
+    ),
+    Code.ON_LOAN_TO_ANOTHER: (
+        Phrase("Tài liệu này đang được bạn đọc khác mượn.", "This item is on loan to another reader."),
+        _GIVE_TO_LIBRARIAN,
+    ),
+    Code.ALREADY_YOURS: (
+        Phrase("Bạn đang mượn tài liệu này, hạn trả {date}.", "You already have this item, due {date}."),
+        Phrase("Bạn có thể gia hạn hoặc trả.", "You can renew it or return it."),
+    ),
+    Code.HELD_FOR_ANOTHER: (
+        Phrase("Đang được bạn đọc khác đặt mượn.", "Held by another reader."),
+        _GIVE_TO_LIBRARIAN,
+    ),
+    Code.PART_MISSING: (
+        Phrase("Bộ tài liệu có {parts} phần, máy thấy {seen}.", "This set has {parts} parts; {seen} seen."),
+        Phrase("Vui lòng đặt đủ các phần lên mặt đọc.", "Please place all parts on the pad."),
+    ),
+    Code.NO_OPEN_DAY: (
+        Phrase(
+            "Lịch làm việc không có ngày mở cửa nào để hẹn trả.",
+            "The working calendar has no open day on which the item could be due.",
+        ),
+        _SEE_LIBRARIAN,
+    ),
+    Code.PERIOD_ENDED: (
+        Phrase("Đợt mượn đã kết thúc ngày {date}.", "The lending period ended on {date}."),
+        _SEE_LIBRARIAN,
+    ),
+    Code.NOT_ON_LOAN: (
+        Phrase("Tài liệu này hiện không có ai mượn.", "This item is not on loan."),
+        Phrase("Mời bạn ghi mượn nếu muốn mang về.", "Borrow it if you want to take it home."),
+    ),
+    Code.LOAN_OF_ANOTHER: (
+        Phrase("Tài liệu này do bạn đọc khác mượn.", "This item is on another reader's card."),
+        _SEE_LIBRARIAN,
+    ),
+    Code.NO_RENEWALS_LEFT: (
+        Phrase("Bạn đã gia hạn đủ {limit} lần.", "It has been renewed {limit} times, which is the limit."),
+        Phrase("Mời bạn trả trước {date}.", "Please return it by {date}."),
+    ),
+    Code.LOAN_OVERDUE: (
+        Phrase("Tài liệu đã quá hạn trả {date}.", "The item was due on {date}."),
+        Phrase("Mời bạn mang tài liệu đến trả.", "Please bring the item back."),
+    ),
+    Code.NOTHING_GAINED: (
+        Phrase(
+            "Gia hạn lúc này không kéo dài thêm hạn trả {date}.",
+            "Renewing now would not move the due date {date}.",
+        ),
+        Phrase("Mời bạn gia hạn khi gần đến hạn.", "Renew again nearer the due date."),
+    ),
+    Code.NOT_THE_LATEST: (
+        Phrase(
+            "Không hoàn tác được: tài liệu này đã có thao tác khác sau đó.",
+            "It cannot be undone: something else has happened to the item since.",
+        ),
+        Phrase("Hãy ghi mượn hoặc ghi trả lại cho đúng.", "Check the item out or in again instead."),
+    ),
+    Code.UNKNOWN_ENTRY: (
+        Phrase("Không có thao tác số {number} để hoàn tác.", "There is no act {number} that could be undone."),
+        Phrase("Hãy kiểm tra lại số thao tác.", "Check the number."),
+    ),
+    Code.UNKNOWN_FEE: (
+        Phrase("Không có khoản phí {number}.", "There is no fee {number}."),
+        Phrase("Hãy xem lại danh sách phí của bạn đọc.", "Look at the reader's list of fees again."),
+    ),
+    Code.WRONG_AMOUNT: (
+        Phrase("Số tiền phải từ 1 ₫ đến {amount}.", "The amount must be between 1 ₫ and {amount}."),
+        Phrase("Hãy nhập lại số tiền.", "Enter the amount again."),
+    ),
+    Code.STILL_HAS_LOANS: (
+        Phrase("Bạn đọc còn mượn {count} tài liệu.", "The reader still has {count} items."),
+        Phrase("Hãy ghi trả trước khi xóa dữ liệu.", "Check them in before erasing the reader."),
+    ),
+    Code.STILL_OWES: (
+        Phrase("Bạn đọc còn nợ {amount}.", "The reader still owes {amount}."),
+        Phrase(
+            "Hãy thanh toán hoặc miễn phí trước khi xóa dữ liệu.",
+            "Settle or waive it before erasing the reader.",
+        ),
+    ),
+    Code.PUT_ASIDE_OTHER_LIBRARY: (
+        Phrase("Tài liệu này của {library}.", "This item belongs to {library}."),
+        _SIDE_SHELF,
+    ),
+    Code.PUT_ASIDE_HOLD: (
+        Phrase("Tài liệu này có bạn đọc khác đặt mượn.", "Another reader is waiting for this item."),
+        _SIDE_SHELF,
+    ),
+    Code.PUT_ASIDE_UNKNOWN: (
+        Phrase("Đã nhận. Tài liệu này chưa có trong thư mục.", "Received. This item is not in the catalogue."),
+        _SIDE_SHELF,
+    ),
+    Code.WAS_NOT_ON_LOAN: (
+        Phrase("Đã nhận. Tài liệu này hiện không có ai mượn.", "Received. This item was not on loan."),
+        _NOTHING,
+    ),
+    Code.WAS_MARKED_LOST: (
+        Phrase("Tài liệu từng báo mất nay đã tìm thấy.", "This item was marked as lost and is now found."),
+        _GIVE_TO_LIBRARIAN,
+    ),
+    Code.RETURNED_LATE: (Phrase("Trả muộn {days} ngày.", "Returned {days} days late."), _NOTHING),
+    Code.FEE_CHARGED: (
+        Phrase("Tiền phạt quá hạn: {amount}.", "Overdue fee: {amount}."),
+        Phrase("Vui lòng thanh toán tại quầy thủ thư.", "Please pay at the librarian's desk."),
+    ),
+    Code.CARD_EXPIRES_SOON: (
+        Phrase("Thẻ sẽ hết hạn ngày {date}.", "The card expires on {date}."),
+        Phrase("Mời bạn gặp thủ thư để gia hạn thẻ.", "See a librarian to renew the card."),
+    ),
+    Code.CLOCK_DOUBTED: (
+        Phrase("Đồng hồ của máy không đáng tin.", "The station's clock cannot be trusted."),
+        Phrase("Nhân viên hãy kiểm tra ngày giờ của máy.", "Staff: check the station's date and time."),
+    ),
+}
+
+
+def money(amount: int) -> str:
+    """An amount in đồng as people write it: ``15.000 ₫``, with a no-break space (facts/vietnamese-and-screens.md, 2)."""
+    return f"{amount:,}".replace(",", ".") + "\u00a0₫"
+
+
+def day(value: date) -> str:
+    """A day as people write it: ``05/03/2027``, in both languages."""
+    return f"{value:%d/%m/%Y}"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One reason, with the values its sentence needs. Equal blocks say the same."""
+
+    code: Code
+    values: tuple[tuple[str, str | Phrase], ...] = ()
+
+    @property
+    def reason(self) -> Phrase:
+        """What is the matter, in one sentence for the reader."""
+        return WORDS[self.code][0].fill(**dict(self.values))
+
+    @property
+    def next_step(self) -> Phrase:
+        """What to do now, in one sentence."""
+        return WORDS[self.code][1].fill(**dict(self.values))
+
+    def say(self, lang: str) -> str:
+        """Both sentences in one language."""
+        return f"{self.reason.say(lang)} {self.next_step.say(lang)}"
+
+
+def block(code: Code, **values: str | int | date | Phrase) -> Block:
+    """A block or notice; an ``amount`` is written as money, a day as a date, the rest as it is."""
+
+    def written(name: str, value: str | int | date | Phrase) -> str | Phrase:
+        if isinstance(value, Phrase | str):
+            return value
+        if isinstance(value, date):
+            return day(value)
+        return money(value) if name == "amount" else str(value)
+
+    return Block(code, tuple((name, written(name, value)) for name, value in sorted(values.items())))
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The answer no: every block that applies, never none. A value, because a refusal is no accident."""
+
+    blocks: tuple[Block, ...]
+
+    def __post_init__(self) -> None:
+        if not self.blocks:
+            raise ValueError("a refusal names at least one block")
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """The codes alone, as an event carries them."""
+        return tuple(b.code for b in self.blocks)

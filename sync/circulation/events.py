@@ -1,0 +1,350 @@
+"""The vocabulary of the ledger, and how an event becomes bytes.
+
+An event is a fact: "this copy left under this token until that day, by rule-set v". It is written once, as one line of
+JSON with sorted keys and no spaces; those bytes are hashed, signed in batches and carried to headquarters unchanged.
+It never names a patron: a *token* (16 hex digits, random, one per loan or visit) stands for her, and whose the token
+is lies in a separate record that can be deleted without touching the chain (design, law 9).
+
+Instants in bodies are whole milliseconds of UTC and their names end in ``_at``. Fields at their default are left out.
+``v`` is the version of an event type's body; readers upgrade older ones, and keep a type they do not know as
+:class:`Unknown` rather than drop it.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from dataclasses import MISSING, dataclass, fields
+from datetime import UTC, datetime, timedelta
+
+from sync.circulation.clock import Moment
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_ms(moment: datetime) -> int:
+    """An aware instant as whole milliseconds of UTC since 1970, rounded down."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """The instant of :func:`to_ms`, aware UTC."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+class EventError(ValueError):
+    """A record that is no event of ours. Never raised for an unknown type, which is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisitOpened:
+    """Somebody began a visit at the station."""
+
+    visit: str
+
+
+@dataclass(frozen=True, slots=True)
+class VisitClosed:
+    """A visit ended: ``done``, ``left`` (time-out) or ``failed``, after so many items lent, taken back and renewed."""
+
+    visit: str
+    outcome: str
+    out: int = 0
+    back: int = 0
+    renewed: int = 0
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedOut:
+    """An item left. ``rules`` is the version of the rule-set; ``hold`` the hold this fulfilled.
+
+    ``category`` is the reader's, kept for counting when the loan has long been cut from the reader.
+    """
+
+    item: str
+    loan: str
+    item_type: str
+    branch: str
+    mode: str
+    due_at: int
+    rules: str
+    category: str = ""
+    visit: str | None = None
+    hold: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedIn:
+    """An item came back. ``loan`` is ``None`` where no loan was known. ``repair``: its tag may still be unsecured."""
+
+    item: str
+    branch: str
+    loan: str | None = None
+    rules: str = ""
+    late_days: int = 0
+    put_aside: str | None = None
+    repair: bool = False
+    visit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """A loan runs longer. The four last fields are set only for a loan that was made elsewhere, to carry it here."""
+
+    item: str
+    loan: str
+    due_at: int
+    renewals: int
+    rules: str
+    visit: str | None = None
+    item_type: str | None = None
+    branch: str | None = None
+    mode: str | None = None
+    checked_out_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """An earlier act of this ledger is taken back; enough is repeated here to know what holds again.
+
+    ``loan`` holds again after an undone checkin (``here``: it was made or carried here) and is gone after an undone
+    checkout. ``due_at`` and ``renewals`` are those before an undone renewal.
+    """
+
+    of: int
+    act: str
+    item: str
+    loan: str | None = None
+    here: bool = True
+    due_at: int | None = None
+    renewals: int | None = None
+    repair: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UsedOnSite:
+    """An item was read in the house; its tag stays secured."""
+
+    item: str
+    branch: str
+    visit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeeCharged:
+    """Money is owed for a loan, in đồng."""
+
+    fee: str
+    loan: str
+    kind: str
+    amount: int
+    rules: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeePaid:
+    """Money came in, in đồng. The four last fields are set only for a fee that was charged elsewhere, to carry it here:
+    ``owed`` is what was still owed of it before this."""
+
+    fee: str
+    amount: int
+    token: str | None = None
+    kind: str | None = None
+    owed: int | None = None
+    charged_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeeWaived:
+    """A fee, or part of it, is forgiven. The four last fields as in :class:`FeePaid`."""
+
+    fee: str
+    amount: int
+    reason: str = ""
+    token: str | None = None
+    kind: str | None = None
+    owed: int | None = None
+    charged_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Somebody was refused: the act and the codes alone, nothing of whom or what."""
+
+    act: str
+    codes: tuple[str, ...]
+    visit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TagSecured:
+    """A tag that waited for repair is armed and verified, or was found to be."""
+
+    item: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepairNeeded:
+    """A tag was found that may be unsecured although nobody has the item."""
+
+    item: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockConfirmed:
+    """A person has looked at the station's clock and says that it is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class PatronForgotten:
+    """So many tokens were cut from a reader, or from readers; nothing says which."""
+
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """An event of a type or version that this program does not know, kept as it came."""
+
+    type: str
+    v: int
+    body: str
+
+
+Event = (
+    VisitOpened
+    | VisitClosed
+    | CheckedOut
+    | CheckedIn
+    | Renewed
+    | Undone
+    | UsedOnSite
+    | FeeCharged
+    | FeePaid
+    | FeeWaived
+    | Refusal
+    | TagSecured
+    | RepairNeeded
+    | ClockConfirmed
+    | PatronForgotten
+    | Unknown
+)
+
+#: The name of each event on the wire, for ever.
+TYPES: dict[str, type] = {
+    "visit_opened": VisitOpened,
+    "visit_closed": VisitClosed,
+    "checked_out": CheckedOut,
+    "checked_in": CheckedIn,
+    "renewed": Renewed,
+    "undone": Undone,
+    "used_on_site": UsedOnSite,
+    "fee_charged": FeeCharged,
+    "fee_paid": FeePaid,
+    "fee_waived": FeeWaived,
+    "refused": Refusal,
+    "tag_secured": TagSecured,
+    "repair_needed": RepairNeeded,
+    "clock_confirmed": ClockConfirmed,
+    "patron_forgotten": PatronForgotten,
+}
+_NAMES = {cls: name for name, cls in TYPES.items()}
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event in its place in the ledger.
+
+    ``at`` is the time it was decided by; ``wall`` what the clock said, where that was doubted; ``uptime_ms`` and ``boot``
+    order it when clocks cannot; ``actor`` is the desk, kiosk or member of staff, never a reader.
+    """
+
+    seq: int
+    at: datetime
+    uptime_ms: int
+    boot: str
+    actor: str
+    event: Event
+    wall: datetime | None = None
+
+    @property
+    def clock_trusted(self) -> bool:
+        """Whether the clock was believed when this was written."""
+        return self.wall is None
+
+
+def entry(seq: int, moment: Moment, actor: str, event: Event) -> Entry:
+    """An entry stamped with a settled moment."""
+    wall = None if moment.trusted else from_ms(to_ms(moment.reading.wall))
+    at = from_ms(to_ms(moment.at))
+    return Entry(seq, at, moment.reading.uptime_ms, moment.reading.boot, actor, event, wall)
+
+
+def encode(e: Entry) -> str:
+    """An entry as its canonical line of JSON, the text that is hashed and stored."""
+    if isinstance(e.event, Unknown):
+        name, version, body = e.event.type, e.event.v, json.loads(e.event.body)
+    else:
+        name, version, body = _NAMES[type(e.event)], _VERSION, _body(e.event)
+    record = {
+        "seq": e.seq,
+        "type": name,
+        "v": version,
+        "at": to_ms(e.at),
+        "up": e.uptime_ms,
+        "boot": e.boot,
+        "actor": e.actor,
+        "body": body,
+    }
+    if e.wall is not None:
+        record["wall"] = to_ms(e.wall)
+    return _canonical(record)
+
+
+def decode(record: str) -> Entry:
+    """The entry of a stored line. Raises :class:`EventError` when it is no event; an unknown type is kept as such."""
+    try:
+        raw = json.loads(record)
+        name, version, body = raw["type"], raw["v"], raw["body"]
+        cls = TYPES.get(name) if version == _VERSION else None
+        event: Event = Unknown(name, version, _canonical(body)) if cls is None else _from_body(cls, body)
+        wall = from_ms(raw["wall"]) if "wall" in raw else None
+        return Entry(raw["seq"], from_ms(raw["at"]), raw["up"], raw["boot"], raw["actor"], event, wall)
+    except (ValueError, KeyError, TypeError, OverflowError) as e:
+        raise EventError(f"not an event: {type(e).__name__}") from e
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _body(event: Event) -> dict[str, object]:
+    values = ((f, getattr(event, f.name)) for f in fields(event))
+    return {f.name: value for f, value in values if f.default is MISSING or value != f.default}
+
+
+def _from_body(cls: type, body: dict[str, object]) -> Event:
+    hints = _hints(cls)
+    for name, value in body.items():
+        if not isinstance(value, hints[name]) or (isinstance(value, bool) and bool not in hints[name]):
+            raise EventError(f"'{name}' is of the wrong type")
+    made: Event = cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in body.items()})
+    return made
+
+
+_HINTS: dict[type, dict[str, tuple[type, ...]]] = {}
+
+
+def _hints(cls: type) -> dict[str, tuple[type, ...]]:
+    """The plain JSON types that each field of an event may have, read once from its annotations."""
+    if cls not in _HINTS:
+        plain: dict[str, tuple[type, ...]] = {}
+        for name, hint in typing.get_type_hints(cls).items():
+            options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+            plain[name] = tuple(list if typing.get_origin(o) is tuple else o for o in options)
+        _HINTS[cls] = plain
+    return _HINTS[cls]
