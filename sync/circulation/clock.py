@@ -58,5 +58,6 @@ def settle(reading: Reading, last: Anchor | None) -> Moment:
         return Moment(max(reading.wall, last.at) if last else reading.wall, True, reading)
     if last is None:
         return Moment(BUILT, False, reading)
-    since = reading.uptime_ms - last.uptime_ms if reading.boot == last.boot else reading.uptime_ms
-    return Moment(last.at + timedelta(milliseconds=max(0, since)), False, reading)
+    same_boot = reading.boot == last.boot and reading.uptime_ms >= last.uptime_ms
+    since = reading.uptime_ms - last.uptime_ms if same_boot else reading.uptime_ms
+    return Moment(last.at + timedelta(milliseconds=since), False, reading)

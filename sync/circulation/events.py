@@ -96,6 +96,7 @@ class Renewed:
     item: str
     loan: str
     due_at: int
+    was_due_at: int
     renewals: int
     rules: str
     visit: str | None = None

@@ -4,7 +4,8 @@ Each row sets some fields for one node of the tree, one category (or ``*``) and 
 value is looked for branch by branch, from the branch where the act happens up to the root, and at each node from the
 most particular row to the most general: (category, type), (category, ``*``), (``*``, type), (``*``, ``*``). The first
 row that sets it wins: what a branch decides for itself beats whatever is said above it. What nobody sets is the
-product's default, which comes last. Every value keeps the row it came from, so that a person who wonders why can be
+product's default, which comes last. How many items a card that no list knows may borrow is the one exception: only
+rows that name the category ``unknown`` say so. Every value keeps the row it came from, so that a person who wonders why can be
 told.
 """
 
@@ -175,6 +176,8 @@ class Policies:
         for row in reversed(chain):
             for name in _VALUES:
                 value = getattr(row, name)
+                if name == "max_loans" and category == UNKNOWN_CATEGORY != row.category:
+                    continue  # what is meant for readers is not meant for strangers
                 if value is not None:
                     values[name] = value
                     origins[name] = Origin(row.branch, row.category, row.item_type)

@@ -153,7 +153,8 @@ identity = sa.Table(
     sa.Column("patron_id", sa.Text, nullable=False, index=True),
 )
 
-#: Loans made or touched here. ``closed_at`` is null while open; ``seq`` is the last event that touched the row.
+#: Loans made or touched here. ``closed_at`` is null while open; ``seq`` is the last event that touched the row. A loan
+#: that headquarters has closed since may stay open in this table: who has an item is said by ``custody``, not here.
 loan = sa.Table(
     "loan",
     ledger,
@@ -169,7 +170,6 @@ loan = sa.Table(
     sa.Column("closed_at", sa.Integer),
     sa.Column("seq", sa.Integer, nullable=False),
 )
-sa.Index("loan_open_item", loan.c.item_id, unique=True, sqlite_where=loan.c.closed_at.is_(None))
 sa.Index("loan_hold", loan.c.hold_id, sqlite_where=loan.c.hold_id.is_not(None))
 
 #: The last word of this station on who has an item: the loan's token, or null for nobody.

@@ -1,0 +1,17 @@
+"""Catalogues and patrons from other systems: bytes to typed records, every oddity reported.
+
+Two doors, one for each kind: :func:`sync.intake.catalogue.import_catalogue` and
+:func:`sync.intake.patrons.import_patrons`. Both stream, both write through :class:`sync.store.reference.Reference` in
+batches that stand or fall whole, and both answer with a report.
+
+``catalogue``   files of MARC records to titles and items; who has which barcode.
+``titles``      one MARC record to one title and its items, pure.
+``marc``        a file to MARC records, whatever has happened to it; ``iso2709`` and ``marcxml`` are its two forms.
+``characters``  bytes to text: UTF-8, MARC-8, windows-1258 and what is left of them.
+``mapping``     where the holdings stand in a record; named mappings are data in ``config/mappings``.
+``patrons``     rows to patrons; ``sheets`` reads the rows out of CSV and XLSX.
+``report``      what came in, what was repaired, what was refused and why.
+
+Laws of the room: all of it comes in or is reported; one broken record never stops the rest; a barcode is never given
+to two items; nothing is guessed about money, parts or people. What a file says never goes to a log.
+"""

@@ -1,0 +1,730 @@
+"""The ledger: everything that a desk or a kiosk does, each act durable before it is answered.
+
+Theory of operation. An act runs in one immediate transaction on ``ledger.sqlite`` (WAL, ``synchronous=FULL``). Inside it
+the ledger asks :class:`~sync.store.current.Current` what holds, lets ``sync.circulation.decisions`` decide, and on a yes
+writes the event, its link in the hash chain, and the rows that ``projection.changes`` derives from it. Only when SQLite
+has committed does the act return. So whatever was answered is on disk, and after a crash at any instant an act is there
+whole or not at all. A refusal is recorded too, by its codes alone, and returned as
+:class:`~sync.circulation.blocks.Refused`.
+
+The file has one writer: the thread that owns this object. The number and hash of the last event are kept in memory for
+that reason, and forgotten when a transaction fails, so that they are read anew from the file.
+
+Whose a token is goes into ``identity`` beside the events and can be deleted (:meth:`Ledger.forget`); the chain does not
+notice. Security bits: :meth:`Ledger.checkin` with ``tag_to_secure`` writes the repair row in the same transaction, to be
+cleared by :meth:`Ledger.tag_secured` once the tag has been armed and verified (design, law 1).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import Insert, insert
+
+from config.loader import Problems, build
+from config.phrase import Phrase
+from sync.circulation import events as ev
+from sync.circulation.blocks import Block, Code, Refused, block
+from sync.circulation.chain import genesis, link
+from sync.circulation.clock import Anchor, Moment, Reading, settle
+from sync.circulation.decisions import (
+    Checkin,
+    PutAside,
+    Renewal,
+    Standing,
+    decide_checkin,
+    decide_checkout,
+    decide_renew,
+)
+from sync.circulation.events import from_ms, to_ms
+from sync.circulation.model import Fee, FeeKind, Hold, Item, Loan, Patron, ServiceMode, Title
+from sync.circulation.projection import KEYS, Change, Drop, Put, Replay, changes
+from sync.circulation.rules import Rules
+from sync.store import tables
+from sync.store.current import Current
+from sync.store.files import LedgerFile, StoreError, open_ledger
+
+Clock = Callable[[], Reading]
+
+_INSERT_EVENT = sa.insert(tables.event)
+_LAST_EVENT = sa.select(tables.event.c.seq, tables.event.c.record, tables.event.c.hash).order_by(
+    tables.event.c.seq.desc()
+)
+_ALL_EVENTS = sa.select(tables.event.c.seq, tables.event.c.record, tables.event.c.hash).order_by(tables.event.c.seq)
+_OWN_TOKEN = (
+    sa.text("INSERT INTO identity (token, patron_id) VALUES (:token, :patron_id) ON CONFLICT (token) DO NOTHING")
+)
+_TABLES: dict[str, sa.Table] = {
+    "loan": tables.loan,
+    "custody": tables.custody,
+    "fee": tables.fee,
+    "visit": tables.visit,
+    "repair": tables.repair,
+}
+
+
+def _upsert(table: sa.Table, key: str) -> Insert:
+    statement = insert(table)
+    columns = {c.name: statement.excluded[c.name] for c in table.columns if c.name != key}
+    return statement.on_conflict_do_update(index_elements=[key], set_=columns)
+
+
+_UPSERTS = {name: _upsert(table, KEYS[name]) for name, table in _TABLES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """An item went out. ``entry`` is the number of the event, by which it can be undone."""
+
+    entry: int
+    loan: Loan
+    item: Item
+    title: Title | None
+    notices: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """An item came back. ``loan`` is the one that ended, ``fee`` what it costs; ``put_aside`` why it is not for the shelf."""
+
+    entry: int
+    item_id: str
+    item: Item | None
+    title: Title | None
+    loan: Loan | None
+    late_days: int
+    fee: Fee | None
+    put_aside: PutAside | None
+    notices: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """A loan was renewed; ``loan`` is how it stands now."""
+
+    entry: int
+    loan: Loan
+    item: Item | None
+    title: Title | None
+    notices: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBackAct:
+    """An earlier act was undone; ``act`` is ``checkout``, ``checkin`` or ``renew``."""
+
+    entry: int
+    act: str
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An act that needs no more than its number."""
+
+    entry: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLoan:
+    """A line of a reader's account: the loan, what it is of, and whether it could be renewed now."""
+
+    loan: Loan
+    item: Item | None
+    title: Title | None
+    renewal: Renewal | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A reader's account as it holds now. ``patron`` is ``None`` for a card that no list knows."""
+
+    card: str
+    patron: Patron | None
+    loans: tuple[AccountLoan, ...]
+    holds: tuple[tuple[Hold, Title | None], ...]
+    fees: tuple[Fee, ...]
+    now: datetime
+
+    @property
+    def owed(self) -> int:
+        """All that is owed, in đồng."""
+        return sum(fee.outstanding for fee in self.fees)
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A tag that may be unsecured although nobody has the item: to be armed and verified."""
+
+    item_id: str
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What :meth:`Ledger.verify` found: ``problems`` is empty when the chain holds and tables equal the replay."""
+
+    events: int
+    head: bytes
+    problems: tuple[Phrase, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    seq: int
+    hash: bytes
+    anchor: Anchor | None
+
+
+class _Act:
+    """One transaction of the ledger: what holds, what time it is, and the events written so far."""
+
+    def __init__(self, connection: sa.Connection, current: Current, rules: Rules, version: str, head: _Head) -> None:
+        self.connection = connection
+        self.current = current
+        self.rules = rules
+        self.rules_version = version
+        self.head = head
+        self.moment: Moment
+        self.actor: str
+
+    @property
+    def now(self) -> datetime:
+        return self.moment.at
+
+    def record(self, event: ev.Event) -> int:
+        """Write an event, its link and its changes; answers its number."""
+        entry = ev.entry(self.head.seq + 1, self.moment, self.actor, event)
+        record = ev.encode(entry)
+        hash_ = link(self.head.hash, record)
+        self.connection.execute(_INSERT_EVENT, {"seq": entry.seq, "record": record, "hash": hash_})
+        for change in changes(entry):
+            _write(self.connection, change)
+        self.head = _Head(entry.seq, hash_, Anchor(entry.at, entry.uptime_ms, entry.boot))
+        return entry.seq
+
+    def own(self, token: str, patron_id: str | None) -> None:
+        """Say whose a token is, beside the events."""
+        if patron_id is not None:
+            self.connection.execute(_OWN_TOKEN, {"token": token, "patron_id": patron_id})
+
+    def refuse(self, act: str, refused: Refused, visit: str | None = None) -> Refused:
+        """Record a refusal by its codes and hand it on."""
+        self.record(ev.Refusal(act, tuple(refused.codes), visit))
+        return refused
+
+    def notices(self, notices: tuple[Block, ...]) -> tuple[Block, ...]:
+        """An act's notices, with a word about the clock where that is in doubt."""
+        return notices if self.moment.trusted else (*notices, block(Code.CLOCK_DOUBTED))
+
+
+class Ledger:
+    """A station's acts. Open with :meth:`open`; a context manager; owned by one thread.
+
+    Every act raises :class:`~sync.store.files.StoreError` when the disk or the file will not have it; then nothing of it
+    has happened.
+    """
+
+    def __init__(self, file: LedgerFile, station: str, epoch: int, branch: str, clock: Clock, actor: str) -> None:
+        self._file = file
+        self._clock = clock
+        self._head: _Head | None = None
+        self._rules: tuple[str, Rules] = ("", Rules())
+        self.station, self.epoch, self.branch, self.actor = station, epoch, branch, actor
+
+    @classmethod
+    def open(
+        cls, home: Path, *, station: str, epoch: int, branch: str, clock: Clock, actor: str, wait: float = 5.0
+    ) -> Self:
+        """Open a station's ledger for writing, waiting up to ``wait`` seconds for whoever has it.
+
+        Raises :class:`~sync.store.files.StoreError`: in use, damaged, from a newer version, of another station.
+        """
+        file = open_ledger(home, wait=wait)
+        try:
+            with file.begin() as connection:
+                _claim(connection, station, epoch)
+        except BaseException:
+            file.close()
+            raise
+        return cls(file, station, epoch, branch, clock, actor)
+
+    def close(self) -> None:
+        """Let go of the file and its lock."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # --- asking -------------------------------------------------------------------------------------------------------
+
+    def find_patron(self, number: str) -> Patron | None:
+        """The reader behind a card number or patron number."""
+        with self._reading() as current:
+            return current.patron(number)
+
+    def find_item(self, item_id: str) -> tuple[Item, Title | None, Loan | None] | None:
+        """A copy with its title and its open loan; ``None`` when the catalogue does not know it."""
+        with self._reading() as current:
+            item = current.item(item_id)
+            return None if item is None else (item, current.title(item.title_id), current.loan_of(item_id))
+
+    def account(self, card: str) -> Account:
+        """A reader's loans (each with whether it could be renewed now), holds and open fees."""
+        with self._file.read() as connection:
+            current = Current(connection, self.station, self.epoch)
+            return account(current, self._rule_set(current)[1], self.branch, card, self._moment(connection).at)
+
+    def rules(self) -> Rules:
+        """The rule-set in force."""
+        with self._reading() as current:
+            return self._rule_set(current)[1]
+
+    def now(self) -> Moment:
+        """The time that an act would be decided by at this instant, and whether the clock is trusted."""
+        with self._file.read() as connection:
+            return self._moment(connection)
+
+    def pending_repairs(self) -> tuple[Repair, ...]:
+        """Tags waiting to be secured, oldest first."""
+        with self._file.read() as connection:
+            rows = connection.execute(sa.select(tables.repair).order_by(tables.repair.c.since, tables.repair.c.item_id))
+            return tuple(Repair(row.item_id, from_ms(row.since), row.reason) for row in rows)
+
+    def entries(self, after: int = 0) -> Iterator[ev.Entry]:
+        """The events after a number, in order."""
+        with self._file.read() as connection:
+            rows = connection.execution_options(yield_per=1000).execute(
+                _ALL_EVENTS.where(tables.event.c.seq > after)
+            )
+            for row in rows:
+                yield ev.decode(row.record)
+
+    # --- visits -------------------------------------------------------------------------------------------------------
+
+    def open_visit(self) -> str:
+        """Begin a visit; answers its token."""
+        token = _token()
+        with self._act() as act:
+            act.record(ev.VisitOpened(token))
+        return token
+
+    def close_visit(
+        self, visit: str, outcome: str, *, out: int = 0, back: int = 0, renewed: int = 0, category: str = ""
+    ) -> None:
+        """End a visit (``done``, ``left`` or ``failed``) with what was done in it."""
+        with self._act() as act:
+            act.record(ev.VisitClosed(visit, outcome, out, back, renewed, category))
+
+    # --- lending ------------------------------------------------------------------------------------------------------
+
+    def checkout(
+        self,
+        card: str,
+        item_id: str,
+        *,
+        mode: ServiceMode = ServiceMode.TAKE_HOME,
+        parts_seen: int | None = None,
+        visit: str | None = None,
+    ) -> Lent | Refused:
+        """Lend an item to the reader behind a card, or refuse with every block that applies."""
+        with self._act() as act:
+            standing, copy = act.current.standing(card), act.current.copy(item_id, parts_seen)
+            decided = decide_checkout(standing, copy, self.branch, mode, act.rules, act.now)
+            if isinstance(decided, Refused) or copy.item is None:
+                refused = decided if isinstance(decided, Refused) else Refused((block(Code.UNKNOWN_ITEM),))
+                return act.refuse("checkout", refused, visit)
+            loan = Loan(
+                token=_token(),
+                item_id=item_id,
+                item_type=copy.item.type,
+                patron_id=standing.patron_id,
+                branch=self.branch,
+                mode=mode,
+                checked_out_at=act.now,
+                due_at=decided.due_at,
+            )
+            entry = act.record(
+                ev.CheckedOut(
+                    item=item_id,
+                    loan=loan.token,
+                    item_type=loan.item_type,
+                    branch=self.branch,
+                    mode=mode.value,
+                    due_at=to_ms(loan.due_at),
+                    rules=act.rules_version,
+                    category=standing.category,
+                    visit=visit,
+                    hold=decided.hold_id,
+                )
+            )
+            act.own(loan.token, standing.patron_id)
+            title = act.current.title(copy.item.title_id)
+            return Lent(entry, loan, copy.item, title, act.notices(decided.notices))
+
+    def checkin(
+        self, item_id: str, *, tag_to_secure: bool = False, parts_seen: int | None = None, visit: str | None = None
+    ) -> TakenBack:
+        """Take an item back; never refused.
+
+        ``tag_to_secure``: the item's tag may be unsecured, so a repair row is written with the return and stays until
+        :meth:`tag_secured`.
+        """
+        with self._act() as act:
+            copy = act.current.copy(item_id, parts_seen)
+            borrower = _borrower(act.current, copy.loan)
+            decided = decide_checkin(copy, borrower, self.branch, act.rules, act.now)
+            entry = act.record(
+                ev.CheckedIn(
+                    item=item_id,
+                    branch=self.branch,
+                    loan=decided.closes.token if decided.closes else None,
+                    rules=act.rules_version,
+                    late_days=decided.late_days,
+                    put_aside=decided.put_aside.value if decided.put_aside else None,
+                    repair=tag_to_secure,
+                    visit=visit,
+                )
+            )
+            fee = self._charge(act, decided)
+            title = act.current.title(copy.item.title_id) if copy.item else None
+            return TakenBack(
+                entry=entry,
+                item_id=item_id,
+                item=copy.item,
+                title=title,
+                loan=decided.closes,
+                late_days=decided.late_days,
+                fee=fee,
+                put_aside=decided.put_aside,
+                notices=act.notices(decided.notices),
+            )
+
+    def renew(self, card: str, item_id: str, *, visit: str | None = None) -> Extended | Refused:
+        """Let a reader keep an item longer, or refuse with every block that applies."""
+        with self._act() as act:
+            standing, copy = act.current.standing(card), act.current.copy(item_id)
+            decided = decide_renew(standing, copy, self.branch, act.rules, act.now)
+            if isinstance(decided, Refused):
+                return act.refuse("renew", decided, visit)
+            before = copy.loan
+            if before is None:
+                return act.refuse("renew", Refused((block(Code.NOT_ON_LOAN),)), visit)
+            loan = replace(before, due_at=decided.due_at, renewals=before.renewals + 1)
+            renewed = ev.Renewed(
+                item=item_id,
+                loan=loan.token,
+                due_at=to_ms(loan.due_at),
+                was_due_at=to_ms(before.due_at),
+                renewals=loan.renewals,
+                rules=act.rules_version,
+                visit=visit,
+            )
+            if not _row_exists(act.connection, "loan", loan.token):
+                renewed = replace(
+                    renewed,
+                    item_type=loan.item_type,
+                    branch=loan.branch,
+                    mode=loan.mode.value,
+                    checked_out_at=to_ms(loan.checked_out_at),
+                )
+            entry = act.record(renewed)
+            act.own(loan.token, loan.patron_id)
+            title = act.current.title(copy.item.title_id) if copy.item else None
+            return Extended(entry, loan, copy.item, title, act.notices(decided.notices))
+
+    def undo(self, entry: int, *, tag_to_secure: bool = False) -> TakenBackAct | Refused:
+        """Take back a checkout, checkin or renewal that is the last thing that happened to its item.
+
+        ``tag_to_secure``: undoing a checkout whose tag may already be unsecured leaves a repair row for it.
+        """
+        with self._act() as act:
+            event = _event(act.connection, entry)
+            if not isinstance(event, ev.CheckedOut | ev.CheckedIn | ev.Renewed):
+                return Refused((block(Code.UNKNOWN_ENTRY, number=entry),))
+            last = act.connection.execute(
+                sa.select(tables.custody.c.seq).where(tables.custody.c.item_id == event.item)
+            ).scalar()
+            if last != entry:
+                return Refused((block(Code.NOT_THE_LATEST),))
+            match event:
+                case ev.CheckedOut():
+                    undone = ev.Undone(entry, "checkout", event.item, event.loan, repair=tag_to_secure)
+                case ev.CheckedIn():
+                    here = event.loan is not None and _row_exists(act.connection, "loan", event.loan)
+                    undone = ev.Undone(entry, "checkin", event.item, event.loan, here=here)
+                    self._uncharge(act, event.loan, entry)
+                case ev.Renewed():
+                    undone = ev.Undone(
+                        entry, "renew", event.item, event.loan, due_at=event.was_due_at, renewals=event.renewals - 1
+                    )
+            return TakenBackAct(act.record(undone), undone.act, event.item)
+
+    def use_on_site(self, item_id: str, *, visit: str | None = None) -> Recorded:
+        """Count an item that was read in the house; its tag stays secured."""
+        with self._act() as act:
+            return Recorded(act.record(ev.UsedOnSite(item_id, self.branch, visit)))
+
+    # --- money --------------------------------------------------------------------------------------------------------
+
+    def pay(self, fee_id: str, amount: int | None = None) -> Fee | Refused:
+        """Take money for a fee: all that is owed, or a part. Answers the fee as it stands then."""
+        return self._settle(fee_id, amount, "pay", "")
+
+    def waive(self, fee_id: str, amount: int | None = None, *, reason: str = "") -> Fee | Refused:
+        """Forgive a fee, all of it or a part, with the reason of whoever does so."""
+        return self._settle(fee_id, amount, "waive", reason)
+
+    def _settle(self, fee_id: str, amount: int | None, act_name: str, reason: str) -> Fee | Refused:
+        with self._act() as act:
+            found = act.current.fee(fee_id)
+            if found is None or not found[0].outstanding:
+                return Refused((block(Code.UNKNOWN_FEE, number=fee_id),))
+            fee, here = found
+            amount = fee.outstanding if amount is None else amount
+            if not 0 < amount <= fee.outstanding:
+                return Refused((block(Code.WRONG_AMOUNT, amount=fee.outstanding),))
+            paid = ev.FeePaid(fee_id, amount) if act_name == "pay" else ev.FeeWaived(fee_id, amount, reason)
+            if not here:
+                token = fee.token or fee_id
+                paid = replace(
+                    paid, token=token, kind=fee.kind.value, owed=fee.outstanding, charged_at=to_ms(fee.charged_at)
+                )
+                act.own(token, fee.patron_id)
+            act.record(paid)
+            settled = act.current.fee(fee_id)
+            return settled[0] if settled else fee
+
+    def _charge(self, act: _Act, decided: Checkin) -> Fee | None:
+        if not decided.fee or decided.closes is None:
+            return None
+        fee = Fee(_token(), FeeKind.OVERDUE, decided.fee, act.now, decided.closes.token, decided.closes.patron_id)
+        act.record(
+            ev.FeeCharged(fee.fee_id, decided.closes.token, fee.kind.value, fee.amount, act.rules_version)
+        )
+        act.own(decided.closes.token, decided.closes.patron_id)
+        return fee
+
+    def _uncharge(self, act: _Act, loan: str | None, entry: int) -> None:
+        """Forgive what an undone return had charged: the fee of that loan written right behind it."""
+        charged = _event(act.connection, entry + 1)
+        if isinstance(charged, ev.FeeCharged) and charged.loan == loan:
+            found = act.current.fee(charged.fee)
+            if found is not None and found[0].outstanding:
+                act.record(ev.FeeWaived(charged.fee, found[0].outstanding, "undone"))
+
+    # --- tags ---------------------------------------------------------------------------------------------------------
+
+    def tag_secured(self, item_id: str) -> Recorded:
+        """A tag that waited for repair has been armed and verified."""
+        with self._act() as act:
+            return Recorded(act.record(ev.TagSecured(item_id)))
+
+    def repair_needed(self, item_id: str, reason: str) -> Recorded:
+        """A tag was found that may be unsecured although nobody has the item."""
+        with self._act() as act:
+            return Recorded(act.record(ev.RepairNeeded(item_id, reason)))
+
+    # --- privacy ------------------------------------------------------------------------------------------------------
+
+    def forget(self, patron_id: str) -> Recorded | Refused:
+        """Cut a reader from every loan and visit of this ledger; refused while anything is out or owed.
+
+        What the reference knows of the reader is deleted by ``Reference.forget_patron``, which owns that file.
+        """
+        with self._act() as act:
+            standing = act.current.standing(patron_id)
+            blocks = []
+            if standing.loans:
+                blocks.append(block(Code.STILL_HAS_LOANS, count=len(standing.loans)))
+            if standing.owed:
+                blocks.append(block(Code.STILL_OWES, amount=standing.owed))
+            if blocks:
+                return Refused(tuple(blocks))
+            numbers = act.current.numbers_of(standing.patron_id)
+            cut = act.connection.execute(sa.delete(tables.identity).where(tables.identity.c.patron_id.in_(numbers)))
+            entry = act.record(ev.PatronForgotten(cut.rowcount))
+        self._file.checkpoint()
+        return Recorded(entry)
+
+    def forget_returned(self, before: datetime) -> int:
+        """Cut every loan returned before an instant, and settled, from its reader; answers how many."""
+        loan, fee, identity = tables.loan, tables.fee, tables.identity
+        returned = sa.select(loan.c.token).where(loan.c.closed_at < to_ms(before))
+        owed = sa.select(fee.c.token).where(fee.c.amount > fee.c.paid + fee.c.waived)
+        with self._act() as act:
+            cut = act.connection.execute(
+                sa.delete(identity).where(identity.c.token.in_(returned), identity.c.token.not_in(owed))
+            ).rowcount
+            if cut:
+                act.record(ev.PatronForgotten(cut))
+        self._file.checkpoint()
+        return cut
+
+    # --- trust --------------------------------------------------------------------------------------------------------
+
+    def confirm_clock(self) -> Moment:
+        """A person has looked: from now on the machine's clock is right, even if events from "later" stand before."""
+        reading = self._clock()
+        with self._act() as act:
+            act.moment = Moment(reading.wall, True, reading)
+            act.record(ev.ClockConfirmed())
+            return act.moment
+
+    def verify(self) -> Verification:
+        """Check the whole chain, and that the tables are what the events add up to."""
+        problems: list[Phrase] = []
+        replay = Replay()
+        expected, seq = genesis(self.station, self.epoch), 0
+        with self._file.read() as connection:
+            for row in connection.execution_options(yield_per=1000).execute(_ALL_EVENTS):
+                seq += 1
+                expected = link(expected, row.record)
+                if row.seq != seq or row.hash != expected:
+                    problems.append(
+                        Phrase(f"Chuỗi sự kiện bị đứt ở số {seq}.", f"The chain of events is broken at number {seq}.")
+                    )
+                    return Verification(seq, row.hash, tuple(problems))
+                try:
+                    entry = ev.decode(row.record)
+                except ev.EventError:
+                    problems.append(Phrase(f"Sự kiện số {seq} không đọc được.", f"Event {seq} cannot be read."))
+                    continue
+                if entry.seq != seq:
+                    problems.append(Phrase(f"Sự kiện số {seq} mang số khác.", f"Event {seq} carries another number."))
+                replay.apply(entry)
+            for name, table in _TABLES.items():
+                if _rows(connection, table) != replay.tables[name]:
+                    problems.append(
+                        Phrase(
+                            f"Bảng '{name}' không khớp với các sự kiện.", f"The table '{name}' disagrees with the events."
+                        )
+                    )
+        return Verification(seq, expected, tuple(problems))
+
+    # --- the machinery ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _act(self) -> Iterator[_Act]:
+        """One act: committed when the block ends, undone when it raises."""
+        head, self._head = self._head, None
+        with self._file.begin() as connection:
+            current = Current(connection, self.station, self.epoch)
+            version, rules = self._rule_set(current)
+            act = _Act(connection, current, rules, version, head or self._read_head(connection))
+            act.moment, act.actor = settle(self._clock(), act.head.anchor), self.actor
+            yield act
+        self._head = act.head
+
+    @contextmanager
+    def _reading(self) -> Iterator[Current]:
+        with self._file.read() as connection:
+            yield Current(connection, self.station, self.epoch)
+
+    def _moment(self, connection: sa.Connection) -> Moment:
+        return settle(self._clock(), (self._head or self._read_head(connection)).anchor)
+
+    def _rule_set(self, current: Current) -> tuple[str, Rules]:
+        version = current.rules_version()
+        if version is not None and version != self._rules[0]:
+            self._rules = (version, parse_rules(current.rules_body(version)))
+        return self._rules
+
+    def _read_head(self, connection: sa.Connection) -> _Head:
+        row = connection.execute(_LAST_EVENT).first()
+        if row is None:
+            return _Head(0, genesis(self.station, self.epoch), None)
+        entry = ev.decode(row.record)
+        return _Head(row.seq, row.hash, Anchor(entry.at, entry.uptime_ms, entry.boot))
+
+
+def account(current: Current, rules: Rules, branch: str, card: str, now: datetime) -> Account:
+    """A reader's account from what holds; needs no writing, so it can be asked beside a running station."""
+    standing = current.standing(card)
+    lines = []
+    for loan in standing.loans:
+        copy = current.copy(loan.item_id)
+        title = current.title(copy.item.title_id) if copy.item else None
+        lines.append(AccountLoan(loan, copy.item, title, decide_renew(standing, copy, branch, rules, now)))
+    holds = tuple((hold, current.title(hold.title_id)) for hold in current.holds_of(standing.patron_id))
+    return Account(card, standing.patron, tuple(lines), holds, current.fees_of(standing.patron_id), now)
+
+
+def parse_rules(body: str) -> Rules:
+    """The rule-set of a stored JSON document. Raises ``StoreError`` when it is none."""
+    built = build(Rules, json.loads(body))
+    if isinstance(built, Problems):
+        raise StoreError(
+            Phrase(
+                "Bộ quy tắc lưu trong máy không đọc được. Hãy nhập lại quy tắc.",
+                "The rule-set stored here cannot be read. Import the rules again.",
+            )
+        )
+    return built.value
+
+
+def _claim(connection: sa.Connection, station: str, epoch: int) -> None:
+    """A ledger belongs to one station and epoch for ever; a new one is claimed."""
+    row = connection.execute(sa.select(tables.station)).first()
+    if row is None:
+        connection.execute(sa.insert(tables.station), {"station": station, "epoch": epoch})
+    elif (row.station, row.epoch) != (station, epoch):
+        raise StoreError(
+            Phrase(
+                f"Sổ này của trạm {row.station} (kỳ {row.epoch}), không phải của {station} (kỳ {epoch}). "
+                "Hãy dùng đúng thư mục của trạm.",
+                f"This ledger belongs to station {row.station} (epoch {row.epoch}), not to {station} (epoch {epoch}). "
+                "Use the station's own folder.",
+            )
+        )
+
+
+def _borrower(current: Current, loan: Loan | None) -> Patron | None:
+    return current.patron(loan.patron_id) if loan is not None and loan.patron_id is not None else None
+
+
+def _event(connection: sa.Connection, seq: int) -> ev.Event | None:
+    record = connection.execute(sa.select(tables.event.c.record).where(tables.event.c.seq == seq)).scalar()
+    return None if record is None else ev.decode(record).event
+
+
+def _row_exists(connection: sa.Connection, table: str, key: str) -> bool:
+    column = _TABLES[table].c[KEYS[table]]
+    return connection.execute(sa.select(column).where(column == key)).first() is not None
+
+
+def _write(connection: sa.Connection, change: Change) -> None:
+    table, key = _TABLES[change.table], KEYS[change.table]
+    column = table.c[key]
+    match change:
+        case Put():
+            connection.execute(_UPSERTS[change.table], {key: change.key, **change.row})
+        case Drop():
+            connection.execute(sa.delete(table).where(column == change.key))
+        case _:
+            added = {name: table.c[name] + amount for name, amount in change.add.items()}
+            connection.execute(sa.update(table).where(column == change.key).values({**change.row, **added}))
+
+
+def _rows(connection: sa.Connection, table: sa.Table) -> dict[str, dict[str, object]]:
+    key = KEYS[table.name]
+    return {
+        row[key]: {name: value for name, value in row.items() if name != key}
+        for row in connection.execute(sa.select(table)).mappings()
+    }
+
+
+def _token() -> str:
+    return secrets.token_hex(8)

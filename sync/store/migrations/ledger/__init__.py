@@ -1,0 +1,1 @@
+"""Versions of ``ledger.sqlite``, what this station did."""

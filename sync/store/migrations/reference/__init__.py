@@ -1,0 +1,1 @@
+"""Versions of ``reference.sqlite``, what this station was told."""
