@@ -13,7 +13,7 @@ ifneq "$(shell test -x .venv/bin/python && cat .venv/ready 2>/dev/null)" "$(shel
 .PHONY: .venv/ready
 endif
 
-.PHONY: help setup demo run test check bench pins clean
+.PHONY: help setup demo run test check bench pins words clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ bench: .venv/ready ## measure, and print each figure beside its target
 
 pins: .venv/ready ## resolve all extras anew and write the versions to pins.txt
 	@.venv/bin/python .ci/pins.py pins.txt
+
+words: .venv/ready ## bring the translations up to date with the source texts
+	@.venv/bin/python .ci/words.py
 
 clean: ## remove .venv and every cache
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info

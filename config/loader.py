@@ -113,23 +113,28 @@ _REASONS = {
     errno.EIO: Phrase("ổ đĩa bị lỗi", "the disk is failing"),
 }
 
+_TWICE = Phrase("tên này đã được đặt ở trên", "this name is set already")
+_OPEN_QUOTE = Phrase("thiếu dấu ngoặc kép đóng", "the closing quote is missing")
+_BACKSLASH = Phrase(
+    "dấu \\ trong ngoặc kép phải viết hai lần, hoặc dùng ngoặc đơn",
+    "a \\ in double quotes must be doubled, or use single quotes",
+)
 #: The parser's most common complaints, known by their beginnings; its own words would name what stands in the file.
 _SYNTAX = {
     "Invalid value": Phrase(
         "giá trị không hợp lệ (chữ phải đặt trong ngoặc kép)", "the value is not valid (text belongs in quotes)"
     ),
     "Invalid date or datetime": Phrase("ngày giờ này không có", "there is no such date or time"),
-    "Cannot overwrite a value": Phrase("tên này đã được đặt ở trên", "this name is set already"),
+    "Cannot overwrite a value": _TWICE,
+    "Duplicate inline table key": _TWICE,
     "Cannot declare": Phrase("bảng này đã có ở trên", "this table is there already"),
-    "Duplicate inline table key": Phrase("tên này đã được đặt ở trên", "this name is set already"),
     "Expected '='": Phrase("sau tên phải có dấu =", "the name must be followed by ="),
     "Expected newline": Phrase("sau giá trị phải xuống dòng", "the value must be followed by a new line"),
-    "Unterminated string": Phrase("thiếu dấu ngoặc kép đóng", "the closing quote is missing"),
-    "Illegal character '\\n'": Phrase("thiếu dấu ngoặc kép đóng", "the closing quote is missing"),
-    "Unescaped '\\'": Phrase(
-        "dấu \\ trong ngoặc kép phải viết hai lần, hoặc dùng ngoặc đơn",
-        "a \\ in double quotes must be doubled, or use single quotes",
-    ),
+    "Unterminated string": _OPEN_QUOTE,
+    "Illegal character '\\n'": _OPEN_QUOTE,
+    'Expected "\'"': _OPEN_QUOTE,
+    "Unescaped '\\'": _BACKSLASH,
+    "Invalid hex value": _BACKSLASH,
     "Unclosed array": Phrase("thiếu dấu ] đóng", "the closing ] is missing"),
     "Unclosed inline table": Phrase("thiếu dấu } đóng", "the closing } is missing"),
 }
@@ -217,7 +222,7 @@ def _syntax_sentence(complaint: str) -> Phrase:
 # --- building ---------------------------------------------------------------------------------------------------------
 
 _REQUIRED = Phrase("Thiếu thiết lập bắt buộc này.", "This setting is required and is missing.")
-_TWICE = Phrase("Tên này có hai lần.", "This name is there twice.")
+_SAME_NAME = Phrase("Tên này có hai lần.", "This name is there twice.")
 
 #: What layers say at one key: (layer name, found), weakest layer first, never empty.
 _Found = Sequence[tuple[str, object]]
@@ -383,7 +388,7 @@ def _read_mapping(reader: _Reader, walk: _Walk, key: str, found: _Found) -> obje
             if isinstance(clean, Phrase):
                 walk.refuse(_below(key, name), clean, source)
             elif clean in seen:
-                walk.refuse(_below(key, clean), _TWICE, source)
+                walk.refuse(_below(key, clean), _SAME_NAME, source)
             else:
                 seen.add(clean)
                 given.setdefault(clean, []).append((source, inner))

@@ -137,7 +137,9 @@ def normal_isbn(text: str) -> str | None:
     """
     digits = _ISBN_GAPS.sub("", _ISBN_MARK.sub("", text.strip(), count=1)).upper()
     if re.fullmatch(r"[0-9]{9}[0-9X]", digits):
-        weighted = sum(weight * "0123456789X".index(digit) for weight, digit in zip(range(10, 0, -1), digits, strict=True))
+        weighted = sum(
+            weight * "0123456789X".index(digit) for weight, digit in zip(range(10, 0, -1), digits, strict=True)
+        )
         if weighted % 11:
             return None
         stem = "978" + digits[:9]

@@ -1,4 +1,4 @@
-"""The rules of lending: what may happen, and what did. Pure: standard library only, no I/O, no clock; ``now`` is an argument.
+"""The rules of lending: what may happen, and what did. Pure: standard library only, no I/O; ``now`` is an argument.
 
 Words: a *patron* borrows an *item*, which is one copy (or one set of parts) of a *title*. A *loan* is known by its
 random token, so that nothing in an event names the patron. A *branch* is a node of the site tree. A *block* is a

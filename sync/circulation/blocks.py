@@ -76,7 +76,8 @@ _SEE_LIBRARIAN = Phrase("Vui lòng liên hệ thủ thư.", "Please see a librar
 _CHOOSE_ANOTHER = Phrase("Mời bạn chọn tài liệu khác.", "Please choose another item.")
 _GIVE_TO_LIBRARIAN = Phrase("Vui lòng đưa tài liệu cho thủ thư.", "Please hand the item to a librarian.")
 _SIDE_SHELF = Phrase("Vui lòng để riêng ở kệ bên.", "Please put it on the side shelf.")
-_NOTHING = Phrase("Bạn không cần làm gì thêm.", "Nothing more to do.")
+#: The next step of a notice that asks for nothing; left out where another one asks for something.
+NOTHING_TO_DO = Phrase("Bạn không cần làm gì thêm.", "Nothing more to do.")
 
 #: Sentence and next step of each code; ``{names}`` are filled from the block's values.
 WORDS: dict[Code, tuple[Phrase, Phrase]] = {
@@ -257,13 +258,13 @@ WORDS: dict[Code, tuple[Phrase, Phrase]] = {
     ),
     Code.WAS_NOT_ON_LOAN: (
         Phrase("Đã nhận. Tài liệu này hiện không có ai mượn.", "Received. This item was not on loan."),
-        _NOTHING,
+        NOTHING_TO_DO,
     ),
     Code.WAS_MARKED_LOST: (
         Phrase("Tài liệu từng báo mất nay đã tìm thấy.", "This item was marked as lost and is now found."),
         _GIVE_TO_LIBRARIAN,
     ),
-    Code.RETURNED_LATE: (Phrase("Trả muộn {days} ngày.", "Returned {days} days late."), _NOTHING),
+    Code.RETURNED_LATE: (Phrase("Trả muộn {days} ngày.", "Returned {days} days late."), NOTHING_TO_DO),
     Code.FEE_CHARGED: (
         Phrase("Tiền phạt quá hạn: {amount}.", "Overdue fee: {amount}."),
         Phrase("Vui lòng thanh toán tại quầy thủ thư.", "Please pay at the librarian's desk."),
@@ -280,7 +281,10 @@ WORDS: dict[Code, tuple[Phrase, Phrase]] = {
 
 
 def money(amount: int) -> str:
-    """An amount in đồng as people write it: ``15.000 ₫``, with a no-break space (facts/vietnamese-and-screens.md, 2)."""
+    """An amount in đồng as people write it: ``15.000 ₫``, with a no-break space.
+
+    Source: facts/vietnamese-and-screens.md, section 2.
+    """
     return f"{amount:,}".replace(",", ".") + "\u00a0₫"
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
+from itertools import pairwise
 
 from config.phrase import Phrase, SettingError
 from sync.circulation.model import LOCAL_ZONE, local_day
@@ -38,6 +39,9 @@ class Weekday(IntEnum):
     SUN = 6
 
 
+_WEEKDAYS = {day.name.lower() for day in Weekday}
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """One stretch of opening, local time, ``opens`` included and ``closes`` not."""
@@ -56,7 +60,7 @@ class Interval:
 
 
 def _in_order(intervals: tuple[Interval, ...]) -> None:
-    for earlier, later in zip(intervals, intervals[1:], strict=False):
+    for earlier, later in pairwise(intervals):
         if later.opens < earlier.closes:
             raise SettingError(
                 Phrase(
@@ -76,7 +80,7 @@ class DayHours:
     def __post_init__(self) -> None:
         _in_order(self.intervals)
         for name in self.days:
-            if name.upper() not in Weekday.__members__:
+            if name not in _WEEKDAYS:
                 raise SettingError(
                     Phrase(
                         f"'{name}' không phải là thứ trong tuần (mon … sun).",
@@ -94,15 +98,13 @@ class Season:
     week: tuple[DayHours, ...]
 
     def __post_init__(self) -> None:
-        try:
-            date.fromisoformat(f"2001-{self.starts}")
-        except ValueError:
+        if not _is_month_day(self.starts):
             raise SettingError(
                 Phrase(
                     f"Ngày bắt đầu mùa '{self.starts}' phải viết dạng tháng-ngày, ví dụ 04-16 (không dùng 02-29).",
                     f"The season's start '{self.starts}' must be month-day, such as 04-16 (and not 02-29).",
                 )
-            ) from None
+            )
         named = [name for hours in self.week for name in hours.days]
         if len(named) != len(set(named)):
             raise SettingError(
@@ -111,6 +113,14 @@ class Season:
                     f"The season '{self.name}' names a day of the week twice.",
                 )
             )
+
+
+def _is_month_day(text: str) -> bool:
+    try:
+        day = date.fromisoformat(f"2001-{text}")
+    except ValueError:
+        return False
+    return f"{day:%m-%d}" == text  # ISO 8601 has weeks too: 2001-W16 is a date
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +138,18 @@ class Hours:
                     f"The hours of '{self.branch}' never open.",
                 )
             )
+        if len({season.starts for season in self.seasons}) != len(self.seasons):
+            raise SettingError(
+                Phrase(
+                    f"Lịch của '{self.branch}' có hai mùa bắt đầu cùng một ngày.",
+                    f"Two seasons of '{self.branch}' start on the same day.",
+                )
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """Days on which a branch and all below it are shut, ``first`` and ``last`` included; an empty branch is everybody."""
+    """Days on which a branch and all below it are shut, ``first`` and ``last`` included; no branch is everybody."""
 
     first: date
     last: date
@@ -242,7 +259,7 @@ class Calendar:
         return None if open_day is None else _utc(open_day, _END_OF_DAY)
 
     def open_days_after(self, due: date, until: date) -> int:
-        """How many open days lie after ``due`` and not after ``until``: the days on which a late item could come back."""
+        """How many open days lie after ``due`` and not after ``until``: those on which a late item could come back."""
         return sum(1 for d in _days(due + timedelta(days=1), until) if self.is_open_day(d))
 
     def _week(self, on: date, weekday: Weekday) -> tuple[Interval, ...]:

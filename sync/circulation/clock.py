@@ -53,9 +53,10 @@ class Moment:
 
 def settle(reading: Reading, last: Anchor | None) -> Moment:
     """The time to decide by, from a reading and the last event's anchor (``None`` in an empty ledger)."""
+    wall = reading.wall.replace(microsecond=reading.wall.microsecond // 1000 * 1000)  # what an event can hold
     earliest = max(BUILT, last.at) if last else BUILT
-    if earliest - TOLERANCE <= reading.wall <= BEYOND:
-        return Moment(max(reading.wall, last.at) if last else reading.wall, True, reading)
+    if earliest - TOLERANCE <= wall <= BEYOND:
+        return Moment(max(wall, last.at) if last else wall, True, reading)
     if last is None:
         return Moment(BUILT, False, reading)
     same_boot = reading.boot == last.boot and reading.uptime_ms >= last.uptime_ms

@@ -10,9 +10,10 @@ Facts are gathered by the caller (``sync.store.current``); nothing here looks an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import takewhile
 
 from config.phrase import Phrase
 from sync.circulation.blocks import Block, Code, Refused, block
@@ -77,8 +78,8 @@ class Standing:
 class Copy:
     """An item as it lies before us.
 
-    ``item`` is ``None`` when the catalogue does not know the number. ``loan`` is the open loan on it, ``holds`` those on
-    it or its title, oldest first. ``other_copies`` counts copies of the same title that are on the shelf.
+    ``item`` is ``None`` when the catalogue does not know the number. ``loan`` is the open loan on it, ``holds`` those
+    on it or its title, oldest first. ``other_copies`` counts copies of the same title that are on the shelf.
     ``parts_seen`` is ``None`` where nobody counted.
     """
 
@@ -139,13 +140,17 @@ def decide_checkout(
         raise ValueError("reading on site is recorded as a use, not decided as a loan")
     item = copy.item
     policy = rules.policy(branch, standing.category, item.type if item else ANY)
-    blocks = [
-        *_card_blocks(standing, policy, branch, rules, now),
-        *_limit_blocks(standing, copy, policy, branch, rules),
-        *_item_blocks(standing, copy, branch, rules),
-        *_use_blocks(standing, copy, policy, mode, now),
-    ]
-    due = _due(policy, policy.period_days, now, branch, rules)
+    over_all = rules.policy(branch, standing.category, ANY)
+    if _is_stranger(standing, over_all):
+        blocks = [block(Code.UNKNOWN_CARD)]
+    else:
+        blocks = [
+            *_card_blocks(standing, policy, now),
+            *_limit_blocks(standing, copy, policy, over_all),
+            *_age_blocks(standing, policy, now),
+        ]
+    blocks += [*_item_blocks(standing, copy, branch, rules, now), *_mode_blocks(policy, mode)]
+    due = _due(policy, policy.period_days, now, now, branch, rules)
     if isinstance(due, Block):
         blocks.append(due)
     if blocks or isinstance(due, Block):
@@ -158,7 +163,8 @@ def decide_checkin(copy: Copy, borrower: Patron | None, branch: str, rules: Rule
     """Take an item back. Never a refusal; what staff or reader should know comes as notices.
 
     ``borrower`` is the reader of ``copy.loan`` where known. Late days are open days after the due day; those beyond the
-    policy's grace cost its fee per day, up to its cap. The policy is that of the branch which lent the item.
+    policy's grace cost its fee per day, up to its cap. A due day that was shut after all moves to the next open one
+    (facts/network.md, row 23). Policy and calendar are those of the branch which lent the item.
     """
     item, loan = copy.item, copy.loan
     notices: list[Block] = []
@@ -172,13 +178,14 @@ def decide_checkin(copy: Copy, borrower: Patron | None, branch: str, rules: Rule
             put_aside = PutAside.STAFF
             notices.append(block(Code.PUT_ASIDE_UNKNOWN))
     else:
-        if item.status is ItemStatus.LOST:
+        if item.status in _UNLENDABLE:
             put_aside = PutAside.STAFF
-            notices.append(block(Code.WAS_MARKED_LOST))
+            found = item.status is ItemStatus.LOST
+            notices.append(block(Code.WAS_MARKED_LOST if found else _UNLENDABLE[item.status]))
         if copy.parts_seen is not None and copy.parts_seen < item.parts:
             put_aside = PutAside.STAFF
             notices.append(block(Code.PART_MISSING, parts=item.parts, seen=copy.parts_seen))
-        if any(h.item_id in (None, item.item_id) for h in copy.holds):
+        if any(h.item_id in {None, item.item_id} and not h.lapsed_on(local_day(now)) for h in copy.holds):
             put_aside = put_aside or PutAside.HOLD
             notices.append(block(Code.PUT_ASIDE_HOLD))
         if item.branch != branch:
@@ -188,7 +195,8 @@ def decide_checkin(copy: Copy, borrower: Patron | None, branch: str, rules: Rule
         if item is not None:
             notices.append(block(Code.WAS_NOT_ON_LOAN))
         return Checkin(None, put_aside=put_aside, notices=tuple(notices))
-    late = rules.calendar(loan.branch).open_days_after(local_day(loan.due_at), local_day(now))
+    calendar, due = rules.calendar(loan.branch), local_day(loan.due_at)
+    late = calendar.open_days_after(calendar.open_day_from(due) or due, local_day(now))
     policy = rules.policy(loan.branch, borrower.category if borrower else UNKNOWN_CATEGORY, loan.item_type)
     fee = min(max(0, late - policy.grace_days) * policy.fee_per_day, policy.fee_cap)
     if loan.patron_id is None:
@@ -206,21 +214,22 @@ def decide_renew(standing: Standing, copy: Copy, branch: str, rules: Rules, now:
     The new period counts from the old due date, or from today when that has passed.
     """
     loan = copy.loan
+    item_type = loan.item_type if loan else copy.item.type if copy.item else ANY
+    policy = rules.policy(branch, standing.category, item_type)
+    if _is_stranger(standing, rules.policy(branch, standing.category, ANY)):
+        blocks = [block(Code.UNKNOWN_CARD)]
+    else:
+        blocks = list(_card_blocks(_without(loan, standing), policy, now))
     if loan is None:
-        return Refused((block(Code.NOT_ON_LOAN),))
+        return Refused((block(Code.NOT_ON_LOAN), *blocks))
     if loan.patron_id != standing.patron_id:
-        return Refused((block(Code.LOAN_OF_ANOTHER),))
-    policy = rules.policy(branch, standing.category, loan.item_type)
-    others = tuple(other for other in standing.loans if other.token != loan.token)
-    blocks = [
-        *_card_blocks(Standing(standing.card, standing.patron, others, standing.owed), policy, branch, rules, now),
-        *_hold_blocks(standing, copy),
-    ]
+        return Refused((block(Code.LOAN_OF_ANOTHER), *blocks))
+    blocks += _hold_blocks(standing, copy, now)
     if loan.renewals >= policy.renewals:
         blocks.append(block(Code.NO_RENEWALS_LEFT, limit=policy.renewals, date=local_day(loan.due_at)))
     if loan.overdue_at(now) and not policy.renew_overdue:
         blocks.append(block(Code.LOAN_OVERDUE, date=local_day(loan.due_at)))
-    due = _due(policy, policy.renewal_days or policy.period_days, max(now, loan.due_at), branch, rules)
+    due = _due(policy, policy.renewal_days or policy.period_days, max(now, loan.due_at), now, branch, rules)
     if isinstance(due, Block):
         blocks.append(due)
     elif due <= loan.due_at:
@@ -230,13 +239,21 @@ def decide_renew(standing: Standing, copy: Copy, branch: str, rules: Rules, now:
     return Renewal(due, policy, tuple(_expiry_notices(standing, now)))
 
 
-def _card_blocks(standing: Standing, policy: LoanPolicy, branch: str, rules: Rules, now: datetime) -> Iterator[Block]:
+def _is_stranger(standing: Standing, over_all: LoanPolicy) -> bool:
+    """Whether nobody knows the card and the branch lends to no such cards; then little else is worth saying of it."""
+    return standing.patron is None and not over_all.max_loans
+
+
+def _without(loan: Loan | None, standing: Standing) -> Standing:
+    """The reader's standing but for one loan: what is asked about it is not also held against it."""
+    if loan is None:
+        return standing
+    return replace(standing, loans=tuple(other for other in standing.loans if other.token != loan.token))
+
+
+def _card_blocks(standing: Standing, policy: LoanPolicy, now: datetime) -> Iterator[Block]:
     patron, today = standing.patron, local_day(now)
-    if patron is None:
-        if not policy.max_loans:
-            yield block(Code.UNKNOWN_CARD)
-            return
-    else:
+    if patron is not None:
         if patron.expires is not None and patron.expires < today:
             yield block(Code.CARD_EXPIRED, date=patron.expires)
         for stop in patron.blocks:
@@ -249,19 +266,30 @@ def _card_blocks(standing: Standing, policy: LoanPolicy, branch: str, rules: Rul
         yield block(Code.FEES_OWED, amount=standing.owed)
 
 
-def _limit_blocks(standing: Standing, copy: Copy, policy: LoanPolicy, branch: str, rules: Rules) -> Iterator[Block]:
-    over_all = rules.policy(branch, standing.category, ANY)
-    if standing.patron is None and not over_all.max_loans:
-        return  # said already, in better words
-    if len(standing.loans) >= over_all.max_loans:
+def _limit_blocks(standing: Standing, copy: Copy, policy: LoanPolicy, over_all: LoanPolicy) -> Iterator[Block]:
+    loans = _without(copy.loan, standing).loans
+    if len(loans) >= over_all.max_loans:
         yield block(Code.TOO_MANY_LOANS, limit=over_all.max_loans)
     elif copy.item is not None and policy.origin("max_loans").item_type != ANY:
-        of_type = sum(loan.item_type == copy.item.type for loan in standing.loans)
+        of_type = sum(loan.item_type == copy.item.type for loan in loans)
         if of_type >= policy.max_loans:
             yield block(Code.TOO_MANY_LOANS, limit=policy.max_loans)
 
 
-def _item_blocks(standing: Standing, copy: Copy, branch: str, rules: Rules) -> Iterator[Block]:
+def _age_blocks(standing: Standing, policy: LoanPolicy, now: datetime) -> Iterator[Block]:
+    """Age and deposit; of a card that nobody knows there is neither."""
+    patron = standing.patron
+    age = patron.age_on(local_day(now)) if patron else None
+    if policy.min_age:
+        if age is None:
+            yield block(Code.AGE_UNKNOWN, age=policy.min_age)
+        elif age < policy.min_age:
+            yield block(Code.TOO_YOUNG, age=policy.min_age)
+    if (patron.deposit if patron else 0) < policy.min_deposit:
+        yield block(Code.DEPOSIT_TOO_LOW, amount=policy.min_deposit)
+
+
+def _item_blocks(standing: Standing, copy: Copy, branch: str, rules: Rules, now: datetime) -> Iterator[Block]:
     item = copy.item
     if item is None:
         library = rules.network.home_of_item(copy.number)
@@ -279,25 +307,28 @@ def _item_blocks(standing: Standing, copy: Copy, branch: str, rules: Rules) -> I
             yield block(Code.ALREADY_YOURS, date=local_day(copy.loan.due_at))
         else:
             yield block(Code.ON_LOAN_TO_ANOTHER)
-    yield from _hold_blocks(standing, copy)
+    yield from _hold_blocks(standing, copy, now)
 
 
-def _hold_blocks(standing: Standing, copy: Copy) -> Iterator[Block]:
-    """A hold on this very copy keeps it; holds on the title keep it once they are more than the copies on the shelf."""
-    ahead = []
-    for hold in copy.holds:
-        if hold.patron_id == standing.patron_id:
-            break
-        ahead.append(hold)
-    of_this_copy = any(h.item_id is not None for h in copy.holds if h.patron_id != standing.patron_id)
-    of_the_title = sum(h.item_id is None for h in ahead)
-    if of_this_copy or of_the_title > copy.other_copies:
+def _hold_blocks(standing: Standing, copy: Copy, now: datetime) -> Iterator[Block]:
+    """Whose turn it is. A copy that stands ready for a reader is that reader's alone.
+
+    Otherwise those ahead in the queue come first: whoever waits for this very copy, and those who wait for the title
+    once they are more than the other copies on the shelf.
+    """
+    holds = [hold for hold in copy.holds if not hold.lapsed_on(local_day(now))]
+    ready = next((hold for hold in holds if hold.item_id is not None and hold.ready_until is not None), None)
+    if ready is not None:
+        kept = ready.patron_id != standing.patron_id
+    else:
+        ahead = list(takewhile(lambda hold: hold.patron_id != standing.patron_id, holds))
+        of_the_title = sum(hold.item_id is None for hold in ahead)
+        kept = of_the_title < len(ahead) or of_the_title > copy.other_copies
+    if kept:
         yield block(Code.HELD_FOR_ANOTHER)
 
 
-def _use_blocks(
-    standing: Standing, copy: Copy, policy: LoanPolicy, mode: ServiceMode, now: datetime
-) -> Iterator[Block]:
+def _mode_blocks(policy: LoanPolicy, mode: ServiceMode) -> Iterator[Block]:
     if mode not in policy.modes:
         origin = policy.origin("modes")
         if ServiceMode.ON_SITE not in policy.modes or mode is not ServiceMode.TAKE_HOME:
@@ -306,21 +337,12 @@ def _use_blocks(
             yield block(Code.READING_CARD)
         else:
             yield block(Code.READING_ONLY)
-    if copy.item is None or standing.patron is None:
-        return
-    age = standing.patron.age_on(local_day(now))
-    if policy.min_age and age is None:
-        yield block(Code.AGE_UNKNOWN, age=policy.min_age)
-    elif age is not None and age < policy.min_age:
-        yield block(Code.TOO_YOUNG, age=policy.min_age)
-    if standing.patron.deposit < policy.min_deposit:
-        yield block(Code.DEPOSIT_TOO_LOW, amount=policy.min_deposit)
 
 
-def _due(policy: LoanPolicy, days: int, start: datetime, branch: str, rules: Rules) -> datetime | Block:
+def _due(policy: LoanPolicy, days: int, start: datetime, now: datetime, branch: str, rules: Rules) -> datetime | Block:
     last = local_day(start) + timedelta(days=days)
     if policy.due_on is not None:
-        if policy.due_on < local_day(start):
+        if policy.due_on < local_day(now):
             return block(Code.PERIOD_ENDED, date=policy.due_on)
         last = min(last, policy.due_on)
     return rules.calendar(branch).due_at(last) or block(Code.NO_OPEN_DAY)

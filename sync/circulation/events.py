@@ -260,8 +260,8 @@ _VERSION = 1
 class Entry:
     """An event in its place in the ledger.
 
-    ``at`` is the time it was decided by; ``wall`` what the clock said, where that was doubted; ``uptime_ms`` and ``boot``
-    order it when clocks cannot; ``actor`` is the desk, kiosk or member of staff, never a reader.
+    ``at`` is the time it was decided by; ``wall`` what the clock said, where that was doubted; ``uptime_ms`` and
+    ``boot`` order it when clocks cannot; ``actor`` is the desk, kiosk or member of staff, never a reader.
     """
 
     seq: int

@@ -155,7 +155,8 @@ class Loan:
 class Hold:
     """A reader waiting for a title, or for one copy of it when ``item_id`` is set.
 
-    ``ready_until`` is set while a copy stands on the hold shelf for this reader; it is the last day it stands there.
+    ``ready_until`` is set, with the ``item_id``, while that copy stands on the hold shelf for this reader; it is the
+    last day it stands there.
     """
 
     hold_id: str
@@ -165,6 +166,10 @@ class Hold:
     placed_at: datetime
     item_id: str | None = None
     ready_until: date | None = None
+
+    def lapsed_on(self, day: date) -> bool:
+        """Whether the copy has stood ready for long enough without being fetched."""
+        return self.ready_until is not None and self.ready_until < day
 
 
 @dataclass(frozen=True, slots=True)

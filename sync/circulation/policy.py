@@ -5,8 +5,8 @@ value is looked for branch by branch, from the branch where the act happens up t
 most particular row to the most general: (category, type), (category, ``*``), (``*``, type), (``*``, ``*``). The first
 row that sets it wins: what a branch decides for itself beats whatever is said above it. What nobody sets is the
 product's default, which comes last. How many items a card that no list knows may borrow is the one exception: only
-rows that name the category ``unknown`` say so. Every value keeps the row it came from, so that a person who wonders why can be
-told.
+rows that name the category ``unknown`` say so. Every value keeps the row it came from, so that a person who wonders
+why can be told.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class PolicyRow:
                        comes from rows for ``*``.
     ``period_days``    days until due. ``due_on`` is a fixed last day instead (a school year's end); the earlier holds.
     ``renewals``       how often a loan may be renewed; ``renewal_days`` by how much (0: as long as the period).
-    ``grace_days``     open days late that cost nothing; ``fee_per_day`` for each open day after them, up to ``fee_cap``.
+    ``grace_days``     open days late that cost nothing; ``fee_per_day`` for each one after them, up to ``fee_cap``.
     ``min_age``        whole years; ``min_deposit`` the *tiền cược* that must be held before an item leaves the house.
     ``modes``          how items may be used; without ``take_home`` they are for the reading room.
     ``max_overdue``    overdue items that are tolerated before lending stops; ``max_owed`` likewise of fees, in đồng.
@@ -142,7 +142,7 @@ _VALUES = tuple(f.name for f in fields(PolicyRow) if f.name not in {"branch", "c
 
 
 class Policies:
-    """All rows, ready to be asked. Raises ``SettingError`` when two rows speak for the same branch, category and type."""
+    """All rows, ready to be asked. Raises ``SettingError`` when two speak for the same branch, category and type."""
 
     def __init__(self, rows: tuple[PolicyRow, ...], network: Network) -> None:
         self._network = network

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from config.phrase import Phrase, SettingError
 from sync.circulation.calendar import Calendar, Closure, ExtraDay, Holiday, Hours, calendar_of
 from sync.circulation.network import Branch, Network
 from sync.circulation.policy import LoanPolicy, Policies, PolicyRow
@@ -16,7 +17,7 @@ from sync.circulation.policy import LoanPolicy, Policies, PolicyRow
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All rules of the network. Raises ``SettingError`` when the tree is no tree or two policy rows collide."""
+    """All rules of the network. Raises ``SettingError`` when the tree is no tree or two rows collide."""
 
     branches: tuple[Branch, ...] = ()
     policies: tuple[PolicyRow, ...] = ()
@@ -29,6 +30,12 @@ class Rules:
     _calendars: dict[str, Calendar] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if len({hours.branch for hours in self.hours}) != len(self.hours):
+            raise SettingError(Phrase("Có đơn vị ghi giờ mở cửa hai lần.", "A branch has its hours twice."))
+        if len({(extra.branch, extra.day) for extra in self.extra_days}) != len(self.extra_days):
+            raise SettingError(
+                Phrase("Có đơn vị ghi một ngày mở thêm hai lần.", "A branch has the same extra day twice.")
+            )
         network = Network(self.branches)
         object.__setattr__(self, "_network", network)
         object.__setattr__(self, "_policies", Policies(self.policies, network))

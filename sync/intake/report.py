@@ -77,9 +77,7 @@ class Reason(Enum):
     )
     DIRECTORY_BROKEN = (
         Outcome.REFUSED,
-        Phrase(
-            "Danh mục trường của biểu ghi bị hỏng.", "The record's directory and its fields do not fit together."
-        ),
+        Phrase("Danh mục trường của biểu ghi bị hỏng.", "The record's directory and its fields do not fit together."),
     )
     TOO_LONG = (
         Outcome.REFUSED,
@@ -215,9 +213,7 @@ class Reason(Enum):
     )
     BARCODE_MISSING = (
         Outcome.REFUSED,
-        Phrase(
-            "Bản tài liệu không có mã vạch nên không mượn được.", "The copy has no barcode, so it cannot be lent."
-        ),
+        Phrase("Bản tài liệu không có mã vạch nên không mượn được.", "The copy has no barcode, so it cannot be lent."),
     )
     BARCODE_DAMAGED = (
         Outcome.REFUSED,
@@ -287,9 +283,7 @@ class Reason(Enum):
     # --- good to know ---
     SEQUENCE_NUMBER = (
         Outcome.NOTED,
-        Phrase(
-            "Trường 020 chứa số thứ tự chứ không phải ISBN.", "Field 020 holds a sequence number and no ISBN."
-        ),
+        Phrase("Trường 020 chứa số thứ tự chứ không phải ISBN.", "Field 020 holds a sequence number and no ISBN."),
         False,
     )
     NO_COPIES = (
@@ -307,9 +301,7 @@ class Reason(Enum):
     )
     YEAR_ONLY = (
         Outcome.NOTED,
-        Phrase(
-            "Chỉ có năm sinh; đã lấy ngày 1 tháng 1.", "Only the year of birth is known; 1 January was taken."
-        ),
+        Phrase("Chỉ có năm sinh; đã lấy ngày 1 tháng 1.", "Only the year of birth is known; 1 January was taken."),
         False,
     )
 

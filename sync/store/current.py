@@ -76,7 +76,9 @@ _FIND_WATERMARK = sa.select(_watermark.c.seq).where(
     _watermark.c.station == sa.bindparam("station"), _watermark.c.epoch == sa.bindparam("epoch")
 )
 _FIND_PATRON_BY_CARD = (
-    sa.select(_patron).join_from(_card, _patron, _patron.c.patron_id == _card.c.patron_id).where(_card.c.number == _NUMBER)
+    sa.select(_patron)
+    .join_from(_card, _patron, _patron.c.patron_id == _card.c.patron_id)
+    .where(_card.c.number == _NUMBER)
 )
 _FIND_PATRON = sa.select(_patron).where(_patron.c.patron_id == _NUMBER)
 _FIND_CARDS = sa.select(_card.c.number).where(_card.c.patron_id == _NUMBER)

@@ -100,8 +100,8 @@ class DatabaseDamaged(StoreError):
             (
                 phrase
                 or Phrase(
-                    vi="Tệp {file} bị hỏng. Hãy ngừng làm việc trên trạm này, giữ nguyên tệp, chạy “tramsach doctor” rồi"
-                    " đặt lại bản sao lưu mới nhất.",
+                    vi="Tệp {file} bị hỏng. Hãy ngừng làm việc trên trạm này, giữ nguyên tệp, chạy “tramsach doctor”"
+                    " rồi đặt lại bản sao lưu mới nhất.",
                     en="The file {file} is damaged. Stop working on this station, keep the file as it is, run"
                     " “tramsach doctor”, then put back the newest backup.",
                 )
@@ -164,15 +164,15 @@ class ReadOnlyDisk(StoreError):
 
 
 class UnsuitableDisk(StoreError):
-    """The disk has no shared memory for a write-ahead log, as folders on a network have none."""
+    """No folder, or one without the shared memory that a write-ahead log needs, as those on a network have none."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
             Phrase(
-                vi="{folder} không dùng được cho cơ sở dữ liệu của trạm (có thể là thư mục mạng). Hãy chọn một thư mục"
-                " trên đĩa của chính máy này (--home).",
-                en="{folder} cannot hold the station's databases (it may be a network folder). Choose a folder on this"
-                " computer's own disk (--home).",
+                vi="{folder} không chứa được cơ sở dữ liệu của trạm (không phải thư mục, hoặc là thư mục mạng). Hãy"
+                " chọn một thư mục trên đĩa của chính máy này (--home).",
+                en="{folder} cannot hold the station's databases (it is no folder, or one on a network). Choose a"
+                " folder on this computer's own disk (--home).",
             ).fill(folder=path.parent)
         )
 
@@ -228,6 +228,8 @@ def disk_translated(path: Path) -> Iterator[None]:
                 raise DiskFull(path) from error
             case errno.EROFS | errno.EACCES | errno.EPERM:
                 raise ReadOnlyDisk(path) from error
+            case errno.ENOTDIR | errno.EEXIST:
+                raise UnsuitableDisk(path) from error
             case errno.EIO:
                 raise DiskFailing(path, "EIO") from error
             case _:
@@ -259,8 +261,11 @@ def _from_sqlite(error: BaseException | None, paths: tuple[Path, ...]) -> StoreE
             return DatabaseInUse(path)
         case sqlite3.SQLITE_CANTOPEN if missing:
             return NoDatabase(missing)
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR if path.is_dir():
+            return NotADatabase(path)
         case sqlite3.SQLITE_CANTOPEN if not os.access(path.parent, os.W_OK):
             return ReadOnlyDisk(path)
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR:
             return DiskFailing(path, getattr(error, "sqlite_errorname", str(code)))
-    return None
+        case _:
+            return None

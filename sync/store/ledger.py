@@ -17,9 +17,8 @@ cleared by :meth:`Ledger.tag_secured` once the tag has been armed and verified (
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,46 +28,32 @@ from typing import Self
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import Insert, insert
 
-from config.loader import Problems, build
 from config.phrase import Phrase
 from sync.circulation import events as ev
 from sync.circulation.blocks import Block, Code, Refused, block
-from sync.circulation.chain import genesis, link
-from sync.circulation.clock import Anchor, Moment, Reading, settle
+from sync.circulation.chain import link
+from sync.circulation.clock import Anchor, Moment, settle
 from sync.circulation.decisions import (
     Checkin,
     PutAside,
-    Renewal,
-    Standing,
     decide_checkin,
     decide_checkout,
     decide_renew,
 )
-from sync.circulation.events import from_ms, to_ms
-from sync.circulation.model import Fee, FeeKind, Hold, Item, Loan, Patron, ServiceMode, Title
-from sync.circulation.projection import KEYS, Change, Drop, Put, Replay, changes
+from sync.circulation.events import to_ms
+from sync.circulation.model import Fee, FeeKind, Item, Loan, Patron, ServiceMode, Title
+from sync.circulation.projection import KEYS, Change, Drop, Put, changes
 from sync.circulation.rules import Rules
 from sync.store import tables
 from sync.store.current import Current
-from sync.store.files import LedgerFile, StoreError, open_ledger
-
-Clock = Callable[[], Reading]
+from sync.store.errors import StoreError
+from sync.store.files import LedgerFile, open_ledger
+from sync.store.view import PROJECTED, Clock, Head, LedgerView
 
 _INSERT_EVENT = sa.insert(tables.event)
-_LAST_EVENT = sa.select(tables.event.c.seq, tables.event.c.record, tables.event.c.hash).order_by(
-    tables.event.c.seq.desc()
+_OWN_TOKEN = sa.text(
+    "INSERT INTO identity (token, patron_id) VALUES (:token, :patron_id) ON CONFLICT (token) DO NOTHING"
 )
-_ALL_EVENTS = sa.select(tables.event.c.seq, tables.event.c.record, tables.event.c.hash).order_by(tables.event.c.seq)
-_OWN_TOKEN = (
-    sa.text("INSERT INTO identity (token, patron_id) VALUES (:token, :patron_id) ON CONFLICT (token) DO NOTHING")
-)
-_TABLES: dict[str, sa.Table] = {
-    "loan": tables.loan,
-    "custody": tables.custody,
-    "fee": tables.fee,
-    "visit": tables.visit,
-    "repair": tables.repair,
-}
 
 
 def _upsert(table: sa.Table, key: str) -> Insert:
@@ -77,7 +62,7 @@ def _upsert(table: sa.Table, key: str) -> Insert:
     return statement.on_conflict_do_update(index_elements=[key], set_=columns)
 
 
-_UPSERTS = {name: _upsert(table, KEYS[name]) for name, table in _TABLES.items()}
+_UPSERTS = {name: _upsert(table, KEYS[name]) for name, table in PROJECTED.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,62 +118,10 @@ class Recorded:
     entry: int
 
 
-@dataclass(frozen=True, slots=True)
-class AccountLoan:
-    """A line of a reader's account: the loan, what it is of, and whether it could be renewed now."""
-
-    loan: Loan
-    item: Item | None
-    title: Title | None
-    renewal: Renewal | Refused
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A reader's account as it holds now. ``patron`` is ``None`` for a card that no list knows."""
-
-    card: str
-    patron: Patron | None
-    loans: tuple[AccountLoan, ...]
-    holds: tuple[tuple[Hold, Title | None], ...]
-    fees: tuple[Fee, ...]
-    now: datetime
-
-    @property
-    def owed(self) -> int:
-        """All that is owed, in đồng."""
-        return sum(fee.outstanding for fee in self.fees)
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """A tag that may be unsecured although nobody has the item: to be armed and verified."""
-
-    item_id: str
-    since: datetime
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What :meth:`Ledger.verify` found: ``problems`` is empty when the chain holds and tables equal the replay."""
-
-    events: int
-    head: bytes
-    problems: tuple[Phrase, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    seq: int
-    hash: bytes
-    anchor: Anchor | None
-
-
 class _Act:
     """One transaction of the ledger: what holds, what time it is, and the events written so far."""
 
-    def __init__(self, connection: sa.Connection, current: Current, rules: Rules, version: str, head: _Head) -> None:
+    def __init__(self, connection: sa.Connection, current: Current, rules: Rules, version: str, head: Head) -> None:
         self.connection = connection
         self.current = current
         self.rules = rules
@@ -209,7 +142,7 @@ class _Act:
         self.connection.execute(_INSERT_EVENT, {"seq": entry.seq, "record": record, "hash": hash_})
         for change in changes(entry):
             _write(self.connection, change)
-        self.head = _Head(entry.seq, hash_, Anchor(entry.at, entry.uptime_ms, entry.boot))
+        self.head = Head(entry.seq, hash_, Anchor(entry.at, entry.uptime_ms, entry.boot))
         return entry.seq
 
     def own(self, token: str, patron_id: str | None) -> None:
@@ -227,29 +160,38 @@ class _Act:
         return notices if self.moment.trusted else (*notices, block(Code.CLOCK_DOUBTED))
 
 
-class Ledger:
-    """A station's acts. Open with :meth:`open`; a context manager; owned by one thread.
+class Ledger(LedgerView):
+    """A station's acts. Open with :meth:`open_for_writing`; a context manager; owned by one thread.
 
-    Every act raises :class:`~sync.store.files.StoreError` when the disk or the file will not have it; then nothing of it
+    Every act raises :class:`~sync.store.errors.StoreError` when the disk or the file will not have it; then nothing of it
     has happened.
     """
 
     def __init__(self, file: LedgerFile, station: str, epoch: int, branch: str, clock: Clock, actor: str) -> None:
+        super().__init__(file, station, epoch, branch, clock)
         self._file = file
-        self._clock = clock
-        self._head: _Head | None = None
-        self._rules: tuple[str, Rules] = ("", Rules())
-        self.station, self.epoch, self.branch, self.actor = station, epoch, branch, actor
+        self._head: Head | None = None
+        self.actor = actor
 
     @classmethod
-    def open(
-        cls, home: Path, *, station: str, epoch: int, branch: str, clock: Clock, actor: str, wait: float = 5.0
+    def open_for_writing(
+        cls,
+        home: Path,
+        *,
+        station: str,
+        epoch: int,
+        branch: str,
+        clock: Clock,
+        actor: str,
+        command: str = "tramsach",
+        wait: float = 5.0,
     ) -> Self:
-        """Open a station's ledger for writing, waiting up to ``wait`` seconds for whoever has it.
+        """Own a station's ledger, waiting up to ``wait`` seconds for whoever has it.
 
-        Raises :class:`~sync.store.files.StoreError`: in use, damaged, from a newer version, of another station.
+        ``command`` is what another process is told has it. Raises :class:`~sync.store.errors.StoreError`: in use,
+        damaged, from a newer version, of another station.
         """
-        file = open_ledger(home, wait=wait)
+        file = open_ledger(home, command=command, wait=wait)
         try:
             with file.begin() as connection:
                 _claim(connection, station, epoch)
@@ -257,60 +199,6 @@ class Ledger:
             file.close()
             raise
         return cls(file, station, epoch, branch, clock, actor)
-
-    def close(self) -> None:
-        """Let go of the file and its lock."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-    # --- asking -------------------------------------------------------------------------------------------------------
-
-    def find_patron(self, number: str) -> Patron | None:
-        """The reader behind a card number or patron number."""
-        with self._reading() as current:
-            return current.patron(number)
-
-    def find_item(self, item_id: str) -> tuple[Item, Title | None, Loan | None] | None:
-        """A copy with its title and its open loan; ``None`` when the catalogue does not know it."""
-        with self._reading() as current:
-            item = current.item(item_id)
-            return None if item is None else (item, current.title(item.title_id), current.loan_of(item_id))
-
-    def account(self, card: str) -> Account:
-        """A reader's loans (each with whether it could be renewed now), holds and open fees."""
-        with self._file.read() as connection:
-            current = Current(connection, self.station, self.epoch)
-            return account(current, self._rule_set(current)[1], self.branch, card, self._moment(connection).at)
-
-    def rules(self) -> Rules:
-        """The rule-set in force."""
-        with self._reading() as current:
-            return self._rule_set(current)[1]
-
-    def now(self) -> Moment:
-        """The time that an act would be decided by at this instant, and whether the clock is trusted."""
-        with self._file.read() as connection:
-            return self._moment(connection)
-
-    def pending_repairs(self) -> tuple[Repair, ...]:
-        """Tags waiting to be secured, oldest first."""
-        with self._file.read() as connection:
-            rows = connection.execute(sa.select(tables.repair).order_by(tables.repair.c.since, tables.repair.c.item_id))
-            return tuple(Repair(row.item_id, from_ms(row.since), row.reason) for row in rows)
-
-    def entries(self, after: int = 0) -> Iterator[ev.Entry]:
-        """The events after a number, in order."""
-        with self._file.read() as connection:
-            rows = connection.execution_options(yield_per=1000).execute(
-                _ALL_EVENTS.where(tables.event.c.seq > after)
-            )
-            for row in rows:
-                yield ev.decode(row.record)
 
     # --- visits -------------------------------------------------------------------------------------------------------
 
@@ -466,7 +354,7 @@ class Ledger:
                     here = event.loan is not None and _row_exists(act.connection, "loan", event.loan)
                     undone = ev.Undone(entry, "checkin", event.item, event.loan, here=here)
                     self._uncharge(act, event.loan, entry)
-                case ev.Renewed():
+                case _:
                     undone = ev.Undone(
                         entry, "renew", event.item, event.loan, due_at=event.was_due_at, renewals=event.renewals - 1
                     )
@@ -511,9 +399,7 @@ class Ledger:
         if not decided.fee or decided.closes is None:
             return None
         fee = Fee(_token(), FeeKind.OVERDUE, decided.fee, act.now, decided.closes.token, decided.closes.patron_id)
-        act.record(
-            ev.FeeCharged(fee.fee_id, decided.closes.token, fee.kind.value, fee.amount, act.rules_version)
-        )
+        act.record(ev.FeeCharged(fee.fee_id, decided.closes.token, fee.kind.value, fee.amount, act.rules_version))
         act.own(decided.closes.token, decided.closes.patron_id)
         return fee
 
@@ -583,37 +469,6 @@ class Ledger:
             act.record(ev.ClockConfirmed())
             return act.moment
 
-    def verify(self) -> Verification:
-        """Check the whole chain, and that the tables are what the events add up to."""
-        problems: list[Phrase] = []
-        replay = Replay()
-        expected, seq = genesis(self.station, self.epoch), 0
-        with self._file.read() as connection:
-            for row in connection.execution_options(yield_per=1000).execute(_ALL_EVENTS):
-                seq += 1
-                expected = link(expected, row.record)
-                if row.seq != seq or row.hash != expected:
-                    problems.append(
-                        Phrase(f"Chuỗi sự kiện bị đứt ở số {seq}.", f"The chain of events is broken at number {seq}.")
-                    )
-                    return Verification(seq, row.hash, tuple(problems))
-                try:
-                    entry = ev.decode(row.record)
-                except ev.EventError:
-                    problems.append(Phrase(f"Sự kiện số {seq} không đọc được.", f"Event {seq} cannot be read."))
-                    continue
-                if entry.seq != seq:
-                    problems.append(Phrase(f"Sự kiện số {seq} mang số khác.", f"Event {seq} carries another number."))
-                replay.apply(entry)
-            for name, table in _TABLES.items():
-                if _rows(connection, table) != replay.tables[name]:
-                    problems.append(
-                        Phrase(
-                            f"Bảng '{name}' không khớp với các sự kiện.", f"The table '{name}' disagrees with the events."
-                        )
-                    )
-        return Verification(seq, expected, tuple(problems))
-
     # --- the machinery ------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -627,52 +482,6 @@ class Ledger:
             act.moment, act.actor = settle(self._clock(), act.head.anchor), self.actor
             yield act
         self._head = act.head
-
-    @contextmanager
-    def _reading(self) -> Iterator[Current]:
-        with self._file.read() as connection:
-            yield Current(connection, self.station, self.epoch)
-
-    def _moment(self, connection: sa.Connection) -> Moment:
-        return settle(self._clock(), (self._head or self._read_head(connection)).anchor)
-
-    def _rule_set(self, current: Current) -> tuple[str, Rules]:
-        version = current.rules_version()
-        if version is not None and version != self._rules[0]:
-            self._rules = (version, parse_rules(current.rules_body(version)))
-        return self._rules
-
-    def _read_head(self, connection: sa.Connection) -> _Head:
-        row = connection.execute(_LAST_EVENT).first()
-        if row is None:
-            return _Head(0, genesis(self.station, self.epoch), None)
-        entry = ev.decode(row.record)
-        return _Head(row.seq, row.hash, Anchor(entry.at, entry.uptime_ms, entry.boot))
-
-
-def account(current: Current, rules: Rules, branch: str, card: str, now: datetime) -> Account:
-    """A reader's account from what holds; needs no writing, so it can be asked beside a running station."""
-    standing = current.standing(card)
-    lines = []
-    for loan in standing.loans:
-        copy = current.copy(loan.item_id)
-        title = current.title(copy.item.title_id) if copy.item else None
-        lines.append(AccountLoan(loan, copy.item, title, decide_renew(standing, copy, branch, rules, now)))
-    holds = tuple((hold, current.title(hold.title_id)) for hold in current.holds_of(standing.patron_id))
-    return Account(card, standing.patron, tuple(lines), holds, current.fees_of(standing.patron_id), now)
-
-
-def parse_rules(body: str) -> Rules:
-    """The rule-set of a stored JSON document. Raises ``StoreError`` when it is none."""
-    built = build(Rules, json.loads(body))
-    if isinstance(built, Problems):
-        raise StoreError(
-            Phrase(
-                "Bộ quy tắc lưu trong máy không đọc được. Hãy nhập lại quy tắc.",
-                "The rule-set stored here cannot be read. Import the rules again.",
-            )
-        )
-    return built.value
 
 
 def _claim(connection: sa.Connection, station: str, epoch: int) -> None:
@@ -701,12 +510,12 @@ def _event(connection: sa.Connection, seq: int) -> ev.Event | None:
 
 
 def _row_exists(connection: sa.Connection, table: str, key: str) -> bool:
-    column = _TABLES[table].c[KEYS[table]]
+    column = PROJECTED[table].c[KEYS[table]]
     return connection.execute(sa.select(column).where(column == key)).first() is not None
 
 
 def _write(connection: sa.Connection, change: Change) -> None:
-    table, key = _TABLES[change.table], KEYS[change.table]
+    table, key = PROJECTED[change.table], KEYS[change.table]
     column = table.c[key]
     match change:
         case Put():
@@ -716,14 +525,6 @@ def _write(connection: sa.Connection, change: Change) -> None:
         case _:
             added = {name: table.c[name] + amount for name, amount in change.add.items()}
             connection.execute(sa.update(table).where(column == change.key).values({**change.row, **added}))
-
-
-def _rows(connection: sa.Connection, table: sa.Table) -> dict[str, dict[str, object]]:
-    key = KEYS[table.name]
-    return {
-        row[key]: {name: value for name, value in row.items() if name != key}
-        for row in connection.execute(sa.select(table)).mappings()
-    }
 
 
 def _token() -> str:

@@ -1,18 +1,18 @@
 """Building a file of the store and bringing an older one up to date.
 
-Theory of operation. A file is never changed in place. Whatever has to be made is made in a *side file* (``….new``) in the
-same folder, migrated there by Alembic, checked, flushed to the disk, and only then renamed over the name that counts.
-A rename is atomic, so at every instant the name stands for the old file or the new one, whole; what a killed run leaves
-behind is a side file, which the next run removes. The caller holds the file's lock (``sync.store.files``).
+Theory of operation. A file is never changed in place. Whatever has to be made is made in a *side file* (``….new``) in
+the same folder, migrated there by Alembic, checked, flushed to the disk, and only then renamed over the name that
+counts. A rename is atomic, so at every instant the name stands for the old file or the new one, whole; what a killed
+run leaves behind is a side file, which the next run removes. The caller holds the file's lock (``sync.store.files``).
 
-The one danger is the old file's write-ahead log: it lies beside the file under the same name, and SQLite would replay it
-into whatever file it finds there. So before anything else the old file leaves WAL mode, which empties and removes the log
-and which SQLite grants only while nobody else has the file open; a reader that comes later reads the old file to its end.
-For the same reason nothing is ever built beside a log that has lost its file.
+The one danger is the old file's write-ahead log: it lies beside the file under the same name, and SQLite would replay
+it into whatever file it finds there. So before anything else the old file leaves WAL mode, which empties and removes
+the log and which SQLite grants only while nobody else has the file open; a reader that comes later reads the old file
+to its end. For the same reason nothing is ever built beside a log that has lost its file.
 
-An upgrade of the ledger leaves a backup ``ledger-<version>-<date>.backup.sqlite``: with it and the older program one can
-go back. It holds the identities of its day, so it is to be deleted once the new version is trusted. The reference leaves
-none, because it is made from imports and snapshots and can be made again.
+An upgrade of the ledger leaves a backup ``ledger-<version>-<date>.backup.sqlite``: with it and the older program one
+can go back. It holds the identities of its day, so it is to be deleted once the new version is trusted. The reference
+leaves none, because it is made from imports and snapshots and can be made again.
 
 Alembic is imported only when there is something to migrate; that costs a quarter of a second, and a desk starts often.
 """
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -90,28 +91,21 @@ def unheard(_: Step) -> None:
 def connect(path: Path, mode: str, *, wait: float = 5.0) -> sqlite3.Connection:
     """A bare connection in SQLite's open mode ``ro``, ``rw`` or ``rwc``, waiting ``wait`` seconds for locks.
 
-    Transactions are the caller's own (``isolation_level=None``): the driver's are begun too late for a reader and cannot
-    be immediate.
+    Transactions are the caller's own (``isolation_level=None``): the driver's are begun too late for a reader and
+    cannot be immediate.
     """
-    return sqlite3.connect(
-        uri(path, mode), uri=True, isolation_level=None, timeout=wait, factory=_Connection, cached_statements=256
-    )
-
-
-class _Connection(sqlite3.Connection):
-    """A connection whose temporary tables stay in memory: readers' data has no business in a folder for everybody."""
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        self.execute("PRAGMA temp_store = MEMORY")
+    connection = sqlite3.connect(uri(path, mode), uri=True, isolation_level=None, timeout=wait)
+    # Sorting spills into temporary tables; readers' data has no business in a folder for everybody.
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
 
 
 def uri(path: Path, mode: str) -> str:
     """The path as SQLite's URI, on Windows too; blanks, ``#``, ``?``, ``%`` and Vietnamese letters are escaped.
 
-    A file in WAL mode whose log is gone can be read on a read-only disk only as ``immutable``, because SQLite cannot make
-    the shared memory it would read with. There that is true: nobody can write. With a log beside it the file is not
-    whole without it, and a plain ``mode=ro`` reads both.
+    A file in WAL mode whose log is gone can be read on a read-only disk only as ``immutable``, because SQLite cannot
+    make the shared memory it would read with. There that is true: nobody can write. With a log beside it the file is
+    not whole without it, and a plain ``mode=ro`` reads both.
     """
     text = f"{path.absolute().as_uri()}?mode={mode}"
     if mode == "ro" and _on_read_only_disk(path) and not has_content(beside(path, "-wal")):
@@ -158,7 +152,7 @@ def refuse_newer(found: str, kind: Kind, path: Path) -> None:
 
 
 def refuse_remains(path: Path) -> None:
-    """Raises ``DatabaseDamaged`` for what a file system leaves of a database that once was: nought bytes, or its log."""
+    """Raises ``DatabaseDamaged`` for what may be left of a database that once was: nought bytes, or its log."""
     if not path.exists():
         for log in (beside(path, "-wal"), beside(path, "-journal")):
             if has_content(log):
@@ -209,10 +203,14 @@ def problems(connection: sqlite3.Connection) -> tuple[str, ...]:
     return (*(line for line in broken if line != "ok"), *orphans)
 
 
-def leftovers(path: Path) -> tuple[Path, ...]:
-    """What a killed run has left beside a file."""
-    candidates = (beside(path, made + log) for made in _MADE for log in ("", "-journal", "-wal", "-shm"))
-    return tuple(candidate for candidate in candidates if candidate.exists())
+#: Suffixes of a side file, and of a backup that is being made.
+_SIDE, _BACKUP = ".new", ".backup"
+
+
+def leftovers(path: Path, *suffixes: str) -> tuple[Path, ...]:
+    """What there is of side files: beside a file whose lock is free, the remains of a killed run."""
+    made = (suffix + log for suffix in suffixes or (_SIDE, _BACKUP) for log in ("", "-journal", "-wal", "-shm"))
+    return tuple(left for left in (beside(path, suffix) for suffix in made) if left.exists())
 
 
 def backups(kind: Kind, home: Path) -> tuple[Path, ...]:
@@ -220,12 +218,8 @@ def backups(kind: Kind, home: Path) -> tuple[Path, ...]:
     return tuple(sorted(home.glob(f"{kind.name}-*.backup.sqlite")))
 
 
-#: Suffixes of a side file, and of a backup that is being made.
-_SIDE, _BACKUP = _MADE = (".new", ".backup")
-
-
-def _sweep(path: Path) -> None:
-    for left in leftovers(path):
+def _sweep(path: Path, *suffixes: str) -> None:
+    for left in leftovers(path, *suffixes):
         left.unlink()
 
 
@@ -243,7 +237,7 @@ def _upgrade(kind: Kind, path: Path, found: str, wait: float, on_step: OnStep) -
     with _side_file(path, _SIDE) as side:
         with closing(connect(path, "rw", wait=wait)) as old:
             on_step(Step.LEAVE_WAL)
-            old.execute("PRAGMA journal_mode = DELETE")
+            _leave_wal(old, path, wait)
             # Programs that know nothing of our lock are kept from writing until the swap; readers may read on.
             old.execute("BEGIN IMMEDIATE")
             if kind.backed_up:
@@ -260,6 +254,22 @@ def _upgrade(kind: Kind, path: Path, found: str, wait: float, on_step: OnStep) -
         _swap(side, path, on_step)
 
 
+def _leave_wal(old: sqlite3.Connection, path: Path, wait: float) -> None:
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            (mode,) = old.execute("PRAGMA journal_mode = DELETE").fetchone()
+        except sqlite3.OperationalError as error:
+            # SQLite asks for the whole file once, without its busy timeout.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            if mode != "delete":
+                raise DatabaseInUse(path)
+            return
+
+
 @contextmanager
 def _side_file(path: Path, suffix: str) -> Iterator[Path]:
     """The name of a file to be made and renamed; what is left of it when that failed is removed."""
@@ -267,7 +277,7 @@ def _side_file(path: Path, suffix: str) -> Iterator[Path]:
     try:
         yield side
     finally:
-        _sweep(path)
+        _sweep(path, suffix)
 
 
 def _copy(path: Path, target: Path) -> sqlite3.Connection:
@@ -299,9 +309,7 @@ def _migrate(connection: sqlite3.Connection, kind: Kind, path: Path, on_step: On
     connection.execute("PRAGMA synchronous = OFF")
     # Rebuilding a table drops the old one; with foreign keys on, that would delete the rows that refer to it.
     connection.execute("PRAGMA foreign_keys = OFF")
-    engine = sa.create_engine(
-        "sqlite://", creator=lambda: connection, poolclass=sa.StaticPool, hide_parameters=True
-    )
+    engine = sa.create_engine("sqlite://", creator=lambda: connection, poolclass=sa.StaticPool, hide_parameters=True)
     config = Config()
     for option, folder in (("script_location", _MIGRATIONS), ("version_locations", kind.versions)):
         config.set_main_option(option, str(folder).replace("%", "%%"))
@@ -313,6 +321,8 @@ def _migrate(connection: sqlite3.Connection, kind: Kind, path: Path, on_step: On
     on_step(Step.CHECK)
     if problems(connection):
         raise DatabaseDamaged(path)
+    # It is born in WAL mode, so that no reader stands in the way of its first writer. Closing removes the empty log.
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _swap(side: Path, path: Path, on_step: OnStep) -> None:

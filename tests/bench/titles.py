@@ -18,6 +18,11 @@ from sync.store import search, tables
 
 _BATCH = 5_000
 
+
+def _listed(words: str) -> tuple[str, ...]:
+    return tuple(words.split(", "))
+
+
 #: Class number, topic in Vietnamese, topic in English.
 _TOPICS: tuple[tuple[str, str, str], ...] = (
     ("001.42", "phương pháp nghiên cứu khoa học", "research methods"),
@@ -148,53 +153,55 @@ _ENGLISH_FORMS: tuple[str, ...] = (
     "The Oxford companion to {t}",
 )
 
-_STORY_HEADS: tuple[str, ...] = tuple(
-    "Mùa,Dòng sông,Ngọn lửa,Con đường,Ngôi nhà,Chuyện tình,Người đàn bà,Cánh đồng,Đêm,Ngày,Bến,Giấc mơ,Tiếng chim,"
-    "Bức thư,Ký ức,Vầng trăng,Hoa,Cây,Rừng,Đất,Biển,Gió,Mưa,Nắng,Truyện,Thơ,Bóng,Lời ru,Chiếc lá,Ánh mắt,"
-    "Thành phố,Làng,Người lính,Đứa trẻ,Cô gái,Bà mẹ,Năm tháng,Mây,Cánh buồm,Hạt giống".split(",")
+_STORY_HEADS = _listed(
+    "Mùa, Dòng sông, Ngọn lửa, Con đường, Ngôi nhà, Chuyện tình, Người đàn bà, Cánh đồng, Đêm, Ngày, Bến, Giấc mơ, "
+    "Tiếng chim, Bức thư, Ký ức, Vầng trăng, Hoa, Cây, Rừng, Đất, Biển, Gió, Mưa, Nắng, Truyện, Thơ, Bóng, Lời ru, "
+    "Chiếc lá, Ánh mắt, Thành phố, Làng, Người lính, Đứa trẻ, Cô gái, Bà mẹ, Năm tháng, Mây, Cánh buồm, Hạt giống"
 )
-_STORY_TAILS: tuple[str, ...] = tuple(
-    "xanh,đỏ,trắng,cuối cùng,không tên,xa xôi,tuổi thơ,bên kia sông,trong sương,giữa rừng,mùa hạ,mùa thu,đông,"
-    "bất tận,trở về,vội vã,phương Nam,phương Bắc,quê hương,hòa bình,chiến tranh,một thời,im lặng,dang dở,"
-    "của mẹ,của cha,của biển,của rừng,trên núi,dưới trăng,đầu đời,năm ấy,ngày ấy,thầm lặng,và em,và tôi,"
-    "không bao giờ tắt,lấp lánh,nở muộn,lưu lạc,hoang vắng,đi qua,nhỏ bé".split(",")
-)
-
-_PLACES: tuple[str, ...] = tuple(
-    "Thái Nguyên,Bắc Kạn,Cao Bằng,Hà Giang,Tuyên Quang,Lạng Sơn,Bắc Giang,Bắc Ninh,Hà Nội,Hải Phòng,Quảng Ninh,"
-    "Hải Dương,Hưng Yên,Thái Bình,Nam Định,Ninh Bình,Thanh Hóa,Nghệ An,Hà Tĩnh,Quảng Bình,Quảng Trị,Huế,Đà Nẵng,"
-    "Quảng Nam,Quảng Ngãi,Bình Định,Phú Yên,Khánh Hòa,Ninh Thuận,Bình Thuận,Kon Tum,Gia Lai,Đắk Lắk,Lâm Đồng,"
-    "Đồng Nai,Tây Ninh,Long An,Tiền Giang,Bến Tre,Vĩnh Long,Trà Vinh,Cần Thơ,Sóc Trăng,Bạc Liêu,Cà Mau,An Giang,"
-    "Kiên Giang,Đồng Tháp,Lào Cai,Yên Bái,Phú Thọ,Vĩnh Phúc,Hòa Bình,Sơn La,Điện Biên,Lai Châu".split(",")
+_STORY_TAILS = _listed(
+    "xanh, đỏ, trắng, cuối cùng, không tên, xa xôi, tuổi thơ, bên kia sông, trong sương, giữa rừng, mùa hạ, "
+    "mùa thu, đông, bất tận, trở về, vội vã, phương Nam, phương Bắc, quê hương, hòa bình, chiến tranh, một thời, "
+    "im lặng, dang dở, của mẹ, của cha, của biển, của rừng, trên núi, dưới trăng, đầu đời, năm ấy, ngày ấy, "
+    "thầm lặng, và em, và tôi, không bao giờ tắt, lấp lánh, nở muộn, lưu lạc, hoang vắng, đi qua, nhỏ bé"
 )
 
-_FAMILIES: tuple[str, ...] = tuple("Nguyễn Trần Lê Phạm Hoàng Huỳnh Phan Vũ Võ Đặng Bùi Đỗ Hồ Ngô Dương Lý Đào Đinh".split())
+_PLACES = _listed(
+    "Thái Nguyên, Bắc Kạn, Cao Bằng, Hà Giang, Tuyên Quang, Lạng Sơn, Bắc Giang, Bắc Ninh, Hà Nội, Hải Phòng, "
+    "Quảng Ninh, Hải Dương, Hưng Yên, Thái Bình, Nam Định, Ninh Bình, Thanh Hóa, Nghệ An, Hà Tĩnh, Quảng Bình, "
+    "Quảng Trị, Huế, Đà Nẵng, Quảng Nam, Quảng Ngãi, Bình Định, Phú Yên, Khánh Hòa, Ninh Thuận, Bình Thuận, "
+    "Kon Tum, Gia Lai, Đắk Lắk, Lâm Đồng, Đồng Nai, Tây Ninh, Long An, Tiền Giang, Bến Tre, Vĩnh Long, Trà Vinh, "
+    "Cần Thơ, Sóc Trăng, Bạc Liêu, Cà Mau, An Giang, Kiên Giang, Đồng Tháp, Lào Cai, Yên Bái, Phú Thọ, Vĩnh Phúc, "
+    "Hòa Bình, Sơn La, Điện Biên, Lai Châu"
+)
+
+_FAMILIES = _listed("Nguyễn, Trần, Lê, Phạm, Hoàng, Huỳnh, Phan, Vũ, Võ, Đặng, Bùi, Đỗ, Hồ, Ngô, Dương, Lý, Đào, Đinh")
 _FAMILY_WEIGHTS: tuple[int, ...] = (38, 11, 9, 7, 5, 5, 4, 4, 3, 2, 2, 2, 1, 1, 1, 1, 1, 1)
-_MIDDLES: tuple[str, ...] = tuple(
-    "Văn Thị Đức Minh Hữu Quang Ngọc Thanh Xuân Thu Hồng Kim Đình Công Bá Quốc Anh Hoài Mạnh Thùy".split()
+_MIDDLES = _listed(
+    "Văn, Thị, Đức, Minh, Hữu, Quang, Ngọc, Thanh, Xuân, Thu, Hồng, Kim, Đình, Công, Bá, Quốc, Anh, Hoài, Mạnh, Thùy"
 )
-_GIVENS: tuple[str, ...] = tuple(
-    "An Anh Ánh Ân Bách Bảo Bình Châu Chi Chung Cường Dung Dũng Duy Dương Đại Đạt Đăng Đông Đức Giang Hà Hải Hạnh Hằng "
-    "Hậu Hiền Hiếu Hiệp Hoa Hòa Hoàng Hồng Huệ Hùng Huy Huyền Hương Khánh Khoa Kiên Lan Lâm Liên Linh Loan Long Lộc "
-    "Lợi Mai Minh Mỹ Nam Nga Ngân Nghĩa Ngọc Nguyên Nhàn Nhung Oanh Phong Phú Phúc Phương Phượng Quân Quang Quế Quyên "
-    "Quỳnh Sơn Tâm Tân Thái Thanh Thành Thảo Thắng Thịnh Thu Thúy Thư Tiến Toàn Trang Trí Trung Tú Tuấn Tùng Tuyết Vân "
-    "Việt Vinh Vũ Xuân Yến".split()
+_GIVENS = _listed(
+    "An, Anh, Ánh, Ân, Bách, Bảo, Bình, Châu, Chi, Chung, Cường, Dung, Dũng, Duy, Dương, Đại, Đạt, Đăng, Đông, "
+    "Đức, Giang, Hà, Hải, Hạnh, Hằng, Hậu, Hiền, Hiếu, Hiệp, Hoa, Hòa, Hoàng, Hồng, Huệ, Hùng, Huy, Huyền, Hương, "
+    "Khánh, Khoa, Kiên, Lan, Lâm, Liên, Linh, Loan, Long, Lộc, Lợi, Mai, Minh, Mỹ, Nam, Nga, Ngân, Nghĩa, Ngọc, "
+    "Nguyên, Nhàn, Nhung, Oanh, Phong, Phú, Phúc, Phương, Phượng, Quân, Quang, Quế, Quyên, Quỳnh, Sơn, Tâm, Tân, "
+    "Thái, Thanh, Thành, Thảo, Thắng, Thịnh, Thu, Thúy, Thư, Tiến, Toàn, Trang, Trí, Trung, Tú, Tuấn, Tùng, Tuyết, "
+    "Vân, Việt, Vinh, Vũ, Xuân, Yến"
 )
-_FOREIGN_FIRST: tuple[str, ...] = tuple(
-    "Alan Anna Brian Carol David Diane Edward Elena Frank Grace Henry Irene James Julia Karl Laura Mark Nina Paul Rita "
-    "Robert Susan Thomas Victor William".split()
+_FOREIGN_FIRST = _listed(
+    "Alan, Anna, Brian, Carol, David, Diane, Edward, Elena, Frank, Grace, Henry, Irene, James, Julia, Karl, Laura, "
+    "Mark, Nina, Paul, Rita, Robert, Susan, Thomas, Victor, William"
 )
-_FOREIGN_ROOTS: tuple[str, ...] = tuple(
-    "Ash Black Brad Bur Carl Chad Clay Cole Dal Den Ed Els Fair Far Gar Gold Hard Haw Hol Kel Lan Mar Mil Nor Oak Pem "
-    "Pres Rad Rich Ros Shel Stan Thorn Wal Whit".split()
+_FOREIGN_ROOTS = _listed(
+    "Ash, Black, Brad, Bur, Carl, Chad, Clay, Cole, Dal, Den, Ed, Els, Fair, Far, Gar, Gold, Hard, Haw, Hol, Kel, "
+    "Lan, Mar, Mil, Nor, Oak, Pem, Pres, Rad, Rich, Ros, Shel, Stan, Thorn, Wal, Whit"
 )
-_FOREIGN_ENDS: tuple[str, ...] = tuple(
-    "berg bourne bridge burn by croft dale den field ford ham hurst ington land ley low man mere more ridge son stein "
-    "stone ton ville wick wood worth".split()
+_FOREIGN_ENDS = _listed(
+    "berg, bourne, bridge, burn, by, croft, dale, den, field, ford, ham, hurst, ington, land, ley, low, man, mere, "
+    "more, ridge, son, stein, stone, ton, ville, wick, wood, worth"
 )
-_PUBLISHERS: tuple[str, ...] = tuple(
-    "Giáo dục,Khoa học và Kỹ thuật,Văn học,Kim Đồng,Trẻ,Chính trị quốc gia,Lao động,Phụ nữ,Y học,Nông nghiệp,Xây dựng,"
-    "Thống kê,Hội Nhà văn,Thanh niên,Đại học Thái Nguyên".split(",")
+_PUBLISHERS = _listed(
+    "Giáo dục, Khoa học và Kỹ thuật, Văn học, Kim Đồng, Trẻ, Chính trị quốc gia, Lao động, Phụ nữ, Y học, "
+    "Nông nghiệp, Xây dựng, Thống kê, Hội Nhà văn, Thanh niên, Đại học Thái Nguyên"
 )
 _BRANCHES: tuple[str, ...] = ("TN", "TN.DT", "TN.PY", "TN.SC", "BK", "VAN1")
 
@@ -301,4 +308,4 @@ def _foreign_name(rng: random.Random) -> str:
 
 
 def _shelf_mark(author: str, title: str) -> str:
-    return f"{author.split()[-1][:2].upper()}-{title[:1].upper()}"
+    return f"{author.rpartition(' ')[2][:2].upper()}-{title[:1].upper()}"

@@ -45,9 +45,6 @@ def upgrade() -> None:
         sa.Column("seq", sa.Integer, nullable=False),
     )
     op.create_index("ix_loan_item_id", "loan", ["item_id"])
-    op.create_index(
-        "loan_open_item", "loan", ["item_id"], unique=True, sqlite_where=sa.text("closed_at IS NULL")
-    )
     op.create_index("loan_hold", "loan", ["hold_id"], sqlite_where=sa.text("hold_id IS NOT NULL"))
     op.create_table(
         "custody",
@@ -83,7 +80,8 @@ def upgrade() -> None:
         sa.Column("seq", sa.Integer, nullable=False),
     )
     # INSERT OR REPLACE deletes the old row without firing a trigger on DELETE, so a sequence number that is taken is
-    # refused on INSERT as well (SQLite, "The ON CONFLICT Clause": only with recursive_triggers do delete triggers fire).
+    # refused on INSERT as well (SQLite, "The ON CONFLICT Clause": only with recursive_triggers do delete triggers
+    # fire).
     op.execute(
         "CREATE TRIGGER event_not_replaced BEFORE INSERT ON event WHEN EXISTS (SELECT 1 FROM event WHERE seq = NEW.seq)"
         " BEGIN SELECT RAISE(ABORT, 'an event is never replaced'); END"

@@ -106,3 +106,8 @@ def upgrade() -> None:
         sa.Column("epoch", sa.Integer, primary_key=True),
         sa.Column("seq", sa.Integer, nullable=False),
     )
+    op.execute(
+        "CREATE VIRTUAL TABLE title_search USING fts5("
+        " title, author, subjects, title_folded, author_folded, subjects_folded, whole_titles, call_numbers, isbns,"
+        " tokenize = 'ascii', prefix = '1 2 3 4')"
+    )

@@ -1,0 +1,563 @@
+"""The vocabulary of the room: what a device can be asked, what it tells, how it fails.
+
+Everything here is a frozen value, a protocol or an error; nothing does anything. The other modules, and the rooms
+above, speak in these words.
+
+A driver has two halves. The *codec* is pure: a decoder cuts the bytes that arrive into frames, and each command is a
+generator that yields the bytes to send, is resumed with the frame that answers, and returns a typed result (see
+:mod:`drivers.port`, which runs them). The *shell* is a :class:`Device`: it owns a port, runs commands over it, and turns
+what it learns into events. The supervisor owns the device. The loop of a caller, in full::
+
+    events: queue.SimpleQueue[DeviceEvent] = queue.SimpleQueue()
+    with Supervisor(events.put) as supervisor:
+        pad = supervisor.add("pad", partial(open_feig_pad, url="socket://127.0.0.1:10001"))
+        while True:
+            match events.get():
+                case TagRead(uid=uid, content=LibraryTag()):
+                    future = pad.do(lambda device: device.release(uid), within=1.0)
+                    future.add_done_callback(report)  # SecurityChanged | SecurityUnchanged | SecurityUnknown
+                case DeviceLost() | DeviceBack() | TagArrived() | TagGone():
+                    ...
+
+What a driver author writes: a codec module (``feig.py`` is the model), a shell with the methods of one of the protocols
+below, a simulator of the other end of the wire, and a test class that inherits the conformance suite of its kind.
+
+Readers' data: whatever may name a reader (the number on a card, a scanned code, the number on a patron's tag) is left
+out of every ``repr`` here, so that an event that strays into a log takes nobody with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum, StrEnum, auto
+from typing import ClassVar, Protocol
+
+#: A tag's unique identifier: 8 bytes, most significant first, so that it begins with ``E0`` (ISO/IEC 15693-3, 4.1).
+Uid = bytes
+
+
+# --- what goes wrong ---------------------------------------------------------------------------------------------
+
+
+class DeviceError(Exception):
+    """A device could not do its part. The one family that leaves this room; libraries' errors are translated into it.
+
+    ``code`` is what ``DeviceLost`` and the health record carry; a screen has its own sentence for each. The message is
+    for staff and logs, and never holds bytes from the wire.
+    """
+
+    code: ClassVar[str] = "device"
+
+
+class NotSent(DeviceError):
+    """Nothing reached the wire, so nothing has changed: the device is away, busy for too long, or being stopped."""
+
+    code = "not_sent"
+
+
+class WireError(DeviceError):
+    """The wire broke, or carried what nobody can read. Whether a command was carried out is unknown.
+
+    ``sent`` and ``received`` are the bytes of the exchange that failed, for a person who asks for them.
+    """
+
+    code = "wire"
+
+    def __init__(self, message: str, *, sent: bytes = b"", received: bytes = b"") -> None:
+        super().__init__(message)
+        self.sent = sent
+        self.received = received
+
+
+class CannotOpen(WireError):
+    """There is nothing at the address, or somebody else has it."""
+
+    code = "cannot_open"
+
+
+class PortClosed(WireError):
+    """The port was closed, by this program, while it was in use."""
+
+    code = "closed"
+
+
+class NoAnswer(WireError):
+    """What was sent went out, and no whole answer came in time. The device may have done what it was told."""
+
+    code = "no_answer"
+
+
+class TagFault(StrEnum):
+    """What stood in the way of a read or a write at a tag."""
+
+    GONE = "gone"  # no tag with this UID answers
+    LOCKED = "locked"  # the tag forbids it, for ever
+    NO_SUCH_BLOCK = "no_such_block"
+    NOT_WRITTEN = "not_written"  # the device says it failed, or the read-back does
+    NO_ANSWER = "no_answer"  # the device was told and did not answer
+    OVERFULL = "overfull"  # more tags in the field than the device can tell apart
+    OTHER = "other"
+
+
+class DeviceRefused(DeviceError):
+    """The device answered, and the answer is no. ``answer`` is its own code, ``fault`` what that means for a tag."""
+
+    code = "refused"
+
+    def __init__(self, message: str, *, answer: bytes, fault: TagFault = TagFault.OTHER) -> None:
+        super().__init__(message)
+        self.answer = answer
+        self.fault = fault
+
+
+class NotSupported(DeviceError):
+    """The device is there and well, and of a kind that cannot do this: a pad that reads no ISO 15693, say."""
+
+    code = "not_supported"
+
+
+# --- what is on a tag --------------------------------------------------------------------------------------------
+
+
+class TagModel(StrEnum):
+    """How the content of a library tag is laid out."""
+
+    ISO_28560_3 = "28560-3"
+
+
+class Usage(IntEnum):
+    """Type of usage, the low nibble of the first byte of an ISO 28560-3 tag (facts/rfid.md, 2.1)."""
+
+    ACQUISITION = 0
+    CIRCULATING = 1
+    NOT_FOR_CIRCULATION = 2
+    LOCAL_3 = 3
+    LOCAL_4 = 4
+    FUTURE = 5
+    NO_INFORMATION = 6
+    DISCARDED = 7
+    PATRON_CARD = 8
+    EQUIPMENT = 9
+    RESERVED_10 = 10
+    RESERVED_11 = 11
+    RESERVED_12 = 12
+    RESERVED_13 = 13
+    RESERVED_14 = 14
+    RESERVED_15 = 15
+
+
+class TagWarning(StrEnum):
+    """What is odd about a tag that could be read all the same."""
+
+    BLOCKS_REVERSED = "blocks_reversed"  # the bytes of every block stand in reverse order
+    NIBBLES_SWAPPED = "nibbles_swapped"  # type of usage and version have changed places
+    UNPADDED_CRC = "unpadded_crc"  # CRC over 30 bytes instead of 32, as some old writers did
+    SHORT_BASIC_BLOCK = "short_basic_block"  # a 32-byte basic block on a tag with room for the 34-byte one
+    UNKNOWN_VERSION = "unknown_version"
+    BYTES_AFTER_TEXT = "bytes_after_text"  # something stands behind the NUL that ends a field
+    EXTENSION_DAMAGED = "extension_damaged"  # the XOR of an extension block is wrong
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionBlock:
+    """An extension block of an ISO 28560-3 tag; ``truncated`` when the tag ended before the block did."""
+
+    number: int
+    payload: bytes = field(repr=False)
+    truncated: bool = False
+
+    @property
+    def fields(self) -> tuple[bytes, ...]:
+        """The payload cut at its NULs, the last of which only ends the last field."""
+        return tuple(self.payload.removesuffix(b"\0").split(b"\0"))
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryTag:
+    """A tag whose content is sound. Text is NFC; ``isil`` is as people write it (``VN-TN``), or empty.
+
+    ``parts_in_item`` and ``part_number`` count from 1; a set of one part is 1 of 1. On a patron's tag ``item_id`` is
+    the patron identifier.
+    """
+
+    item_id: str = field(repr=False)
+    isil: str = ""
+    parts_in_item: int = 1
+    part_number: int = 1
+    usage: Usage = Usage.CIRCULATING
+    model: TagModel = TagModel.ISO_28560_3
+    extensions: tuple[ExtensionBlock, ...] = ()
+    warnings: tuple[TagWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BlankTag:
+    """A tag nobody has written yet: staff give it an item."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignTag:
+    """A tag in no layout this program knows: named, put aside, never written."""
+
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedTag:
+    """A tag in a known layout whose content contradicts itself. ``reason`` is a code for staff."""
+
+    raw: bytes = field(repr=False)
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableTag:
+    """A tag that is seen but cannot be read; shifted a little, it may yet be."""
+
+    fault: TagFault
+
+
+TagContent = LibraryTag | BlankTag | ForeignTag | DamagedTag | UnreadableTag
+
+
+# --- the security mark of a tag ----------------------------------------------------------------------------------
+
+
+class Security(StrEnum):
+    """What the gate makes of a tag: it alarms at a secured one and is silent at a released one."""
+
+    SECURED = "secured"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class AfiPair:
+    """The AFI byte (application family identifier, ISO/IEC 15693-3) that stands for each state.
+
+    ``07`` and ``C2`` are the registered ones; libraries in the field use several pairs (facts/rfid.md, 4.1), so it is a
+    setting.
+    """
+
+    secured: int = 0x07
+    released: int = 0xC2
+
+    def afi(self, security: Security) -> int:
+        """The byte for a state."""
+        return self.secured if security is Security.SECURED else self.released
+
+    def security(self, afi: int) -> Security | None:
+        """The state a byte stands for; None for the byte of somebody else."""
+        return {self.secured: Security.SECURED, self.released: Security.RELEASED}.get(afi)
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityChanged:
+    """Written and read back: the tag is now as wanted."""
+
+    uid: Uid
+    security: Security
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityUnchanged:
+    """Read back, and it is not as wanted: ``afi`` is what stands there. ``LOCKED`` goes to staff; else try again."""
+
+    uid: Uid
+    wanted: Security
+    afi: int
+    fault: TagFault
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityUnknown:
+    """It may have been written or not, and nobody can be asked now. Try again when the tag is seen again."""
+
+    uid: Uid
+    wanted: Security
+    fault: TagFault
+
+
+SecurityResult = SecurityChanged | SecurityUnchanged | SecurityUnknown
+
+
+# --- cards -------------------------------------------------------------------------------------------------------
+
+
+class CardTechnology(StrEnum):
+    """The air interface a card speaks."""
+
+    TYPE_A = "14443A"
+    TYPE_B = "14443B"
+    FELICA = "felica"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A contactless card. ``patron_identifier`` is what is written on it, None when only the UID could be read."""
+
+    technology: CardTechnology
+    uid: bytes = field(repr=False)
+    patron_identifier: str | None = field(default=None, repr=False)
+
+    @property
+    def uid_is_random(self) -> bool:
+        """Whether the card invents its UID anew each time, so that it names nobody (facts/rfid.md, 6.5)."""
+        short = self.technology is CardTechnology.TYPE_A and len(self.uid) == 4
+        return self.technology is CardTechnology.TYPE_B or (short and self.uid[0] == 0x08)
+
+
+# --- receipts ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """A picture in black and white: row after row, one bit a dot, leftmost first, 1 = black, rows padded to bytes."""
+
+    width: int
+    height: int
+    rows: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        expected = (self.width + 7) // 8 * self.height
+        if len(self.rows) != expected:
+            raise ValueError(f"{self.width} by {self.height} dots are {expected} bytes, not {len(self.rows)}")
+
+
+class Connection(StrEnum):
+    """Whether a printer says that it would print."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    UNKNOWN = "unknown"
+
+
+class Cover(StrEnum):
+    """The lid of a printer."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    UNKNOWN = "unknown"
+
+
+class Paper(StrEnum):
+    """The roll of a printer."""
+
+    PRESENT = "present"
+    LOW = "low"
+    OUT = "out"
+    UNKNOWN = "unknown"
+
+
+class PrintOutcome(StrEnum):
+    """What became of a receipt."""
+
+    PRINTED = "printed"  # all was sent, and the printer reported itself well afterwards
+    FAILED = "failed"  # it did not come out whole: offer it again, or show it
+    UNKNOWN = "unknown"  # all was sent, and the printer does not say
+
+
+# --- events ------------------------------------------------------------------------------------------------------
+#
+# ``device`` is the name the device has in the settings.
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceBack:
+    """The device is open and has passed its self-test: for the first time, or again.
+
+    For each device ``DeviceBack`` and ``DeviceLost`` alternate. It knows nothing of before: what lies on a pad is
+    announced anew.
+    """
+
+    device: str
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLost:
+    """The device cannot be used; posted once, however many attempts to reopen it fail.
+
+    ``code`` is that of the :class:`DeviceError`, or ``defect`` for an error of this program. What the device last said
+    is not taken back: a tag on a lost pad is not gone, it is unknown.
+    """
+
+    device: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class TagArrived:
+    """A tag is in the field, for the first time or after ``TagGone``. What is on it follows as ``TagRead``."""
+
+    device: str
+    uid: Uid
+
+
+@dataclass(frozen=True, slots=True)
+class TagRead:
+    """What is on a tag: once after each arrival; after an ``UnreadableTag`` another may follow with better news."""
+
+    device: str
+    uid: Uid
+    content: TagContent
+
+
+@dataclass(frozen=True, slots=True)
+class TagGone:
+    """A tag has left the field for longer than a flicker, and does not answer to its UID."""
+
+    device: str
+    uid: Uid
+
+
+@dataclass(frozen=True, slots=True)
+class StackSteady:
+    """The tags in the field, all announced by ``TagRead``: two inventories in a row agree, and each tag was seen twice.
+
+    Posted when this set differs from the one before, the first time even when it is empty.
+    """
+
+    device: str
+    uids: frozenset[Uid]
+
+
+@dataclass(frozen=True, slots=True)
+class StackOverfull:
+    """More tags than the pad can tell apart: some must be taken off. Posted once; the next ``StackSteady`` ends it."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardPresented:
+    """A card is on the reader. A pad posts it too, when a card lies among the items."""
+
+    device: str
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class CardRemoved:
+    """No card is on the reader any more."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class BarcodeScanned:
+    """A whole code, without prefix and line end, NFC."""
+
+    device: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterStatus:
+    """What a printer says of itself; posted when it changes. What it does not say is unknown, never well."""
+
+    device: str
+    connection: Connection = Connection.UNKNOWN
+    cover: Cover = Cover.UNKNOWN
+    paper: Paper = Paper.UNKNOWN
+
+
+DeviceEvent = (
+    DeviceBack
+    | DeviceLost
+    | TagArrived
+    | TagRead
+    | TagGone
+    | StackSteady
+    | StackOverfull
+    | CardPresented
+    | CardRemoved
+    | BarcodeScanned
+    | PrinterStatus
+)
+
+
+# --- devices -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What answered the self-test; empty where the device does not say. ``serial`` tells two of one model apart."""
+
+    model: str = ""
+    firmware: str = ""
+    serial: str = ""
+
+
+class Device(Protocol):
+    """One open connection to one device. One thread uses it, except :meth:`close`; all but that may raise DeviceError."""
+
+    @property
+    def rest(self) -> float:
+        """Seconds the device may be left alone after a poll; read anew after each."""
+        ...
+
+    @property
+    def answer_times(self) -> Sequence[float]:
+        """Seconds from question to answer of the latest exchanges; empty for a device that is never asked."""
+        ...
+
+    def self_test(self) -> Identity:
+        """Asks the device who it is, and makes sure that it is of the right kind."""
+        ...
+
+    def poll(self) -> Iterator[DeviceEvent]:
+        """One look at the device: yields what is new, as it is learnt.
+
+        Between two events the caller may give the device other work, so a poll yields only when no exchange is under
+        way. It ends soon (within about a quarter of a second where the device must be listened to), perhaps without an
+        event, and raises a DeviceError when the device is lost.
+        """
+        ...
+
+    def close(self) -> None:
+        """Lets go of the device. From any thread, any number of times; a read under way ends with PortClosed."""
+        ...
+
+
+class RfidPad(Device, Protocol):
+    """Sees the tags of items: posts ``Tag…`` and ``Stack…`` events, and ``CardPresented`` for a card among them."""
+
+    def secure(self, uid: Uid) -> SecurityResult:
+        """Makes the gate alarm at this tag; verified by reading back. Safe to repeat."""
+        ...
+
+    def release(self, uid: Uid) -> SecurityResult:
+        """Makes the gate silent at this tag; verified by reading back. Safe to repeat."""
+        ...
+
+
+class CardReader(Device, Protocol):
+    """Sees patron cards: posts ``CardPresented`` once per card laid on, and ``CardRemoved``."""
+
+
+class BarcodeScanner(Device, Protocol):
+    """Posts ``BarcodeScanned``, also when the same code is read twice."""
+
+
+class ReceiptPrinter(Device, Protocol):
+    """Prints receipts. Posts ``PrinterStatus`` when it changes, the first time in any case."""
+
+    @property
+    def width(self) -> int:
+        """Dots across the paper."""
+        ...
+
+    def print(self, receipt: Raster) -> PrintOutcome:
+        """Prints a picture no wider than the paper, feeds and cuts."""
+        ...
+
+
+class NotYet(Enum):
+    """The outcome of a decoder that needs more bytes."""
+
+    NOT_YET = auto()
+
+
+#: What is here is not a whole frame yet.
+NOT_YET = NotYet.NOT_YET

@@ -1,0 +1,55 @@
+"""The command ``tramsach``.
+
+The language is settled before the commands are built, because their help is in it: ``--lang``, else the terminal's
+locale. ``--home`` and ``--lang`` may stand anywhere on the line. Exit codes: 0 all done, 1 something was refused or
+failed (one plain sentence each on standard error), 2 the line was not understood. A person never sees a traceback for
+what a person can cause; what is our own mistake is written to the station's log and said in one sentence.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from kiosk.i18n import LANGUAGES, language_of, speak
+
+#: Global options that take a value and may stand anywhere on the line.
+_ANYWHERE = ("--home", "--lang")
+
+
+def main() -> None:
+    """Run the command line of this process and end it with the exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; answers the exit code."""
+    arguments = _globals_first(arguments)
+    chosen = _value_of("--lang", arguments)
+    speak(chosen if chosen in LANGUAGES else language_of(os.environ))
+    from kiosk.commands.application import invoke  # noqa: PLC0415  # its help is in the language just set
+
+    return invoke(arguments)
+
+
+def _globals_first(arguments: Sequence[str]) -> list[str]:
+    """The line with its global options moved to the front; what follows ``--`` is left alone."""
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word in _ANYWHERE:
+            front += [word, *[value for value in [next(words, None)] if value is not None]]
+        elif word.startswith(tuple(f"{option}=" for option in _ANYWHERE)):
+            front += word.split("=", 1)
+        else:
+            rest.append(word)
+    return [*front, *rest]
+
+
+def _value_of(option: str, arguments: Sequence[str]) -> str | None:
+    places = [n for n, word in enumerate(arguments[:-1]) if word == option]
+    return arguments[places[-1] + 1] if places else None

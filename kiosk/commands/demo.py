@@ -1,0 +1,85 @@
+"""``tramsach demo``: a new library made from the demonstration data, a tour of its desk, then the desk is yours."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kiosk.cli import run
+from kiosk.commands.options import answers, example
+from kiosk.demo.library import make_home
+from kiosk.demo.tour import play
+from kiosk.i18n import _, language
+from kiosk.terminal import Answers
+from sync.circulation.model import local_day
+from sync.store.clock import read_clock
+
+
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help=_("Play the tour and stop; ask for nothing."))] = False,
+    out: Annotated[Path | None, typer.Option(help=_("Leave summary.json here."), file_okay=False)] = None,
+    keep: Annotated[Path | None, typer.Option(help=_("Make the library in this new folder and keep it."))] = None,
+) -> None:
+    say = answers(False)
+    if keep is not None:
+        if keep.exists():
+            say.fail(
+                _(
+                    "{folder} is already there. Name a new folder, or use it: tramsach --home {folder} search kieu"
+                ).format(folder=keep)
+            )
+            raise typer.Exit(say.code)
+        _play(say, keep, headless, out)
+    else:
+        with tempfile.TemporaryDirectory(prefix="tramsach-demo-") as folder:
+            _play(say, Path(folder) / "home", headless, out)
+    raise typer.Exit(say.code)
+
+
+def _play(say: Answers, home: Path, headless: bool, out: Path | None) -> None:
+    started = time.perf_counter()
+    make_home(home, local_day(read_clock().wall))
+    made = time.perf_counter()
+    summary = play(home, say)
+    ended = time.perf_counter()
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        figures = asdict(summary) | {
+            "seconds_to_make": round(made - started, 3),
+            "seconds_of_tour": round(ended - made, 3),
+        }
+        (out / "summary.json").write_text(json.dumps(figures, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    say.out.print()
+    if headless or not sys.stdin.isatty():
+        say.show(_("Try it yourself: tramsach demo --keep my-library, then tramsach --home my-library search kieu"))
+        return
+    say.show(
+        _("The desk is yours. Type a command (search kieu · checkout TN000104 ITEM · help), or an empty line to end.")
+    )
+    while line := _line():
+        words = ["--help"] if line in ("help", "?") else shlex.split(line)
+        run(["--home", str(home), "--lang", language(), *[w for w in words if w != "tramsach"]])
+
+
+def _line() -> str:
+    try:
+        return input("tramsach> ").strip()
+    except (EOFError, KeyboardInterrupt):
+        return ""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command to the application."""
+    app.command(
+        help=_("A whole library to try: 300 titles, 60 invented readers, and a tour of the desk."),
+        epilog=example("tramsach demo --lang en"),
+        rich_help_panel=_("Start here"),
+    )(demo)

@@ -1,0 +1,131 @@
+"""``tramsach doctor``: one page that says what is wrong and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.loader import Problems
+from config.phrase import Phrase
+from kiosk.commands.options import Json, answers, example, home
+from kiosk.i18n import _, language
+from kiosk.station import desk, onlooker, read_settings
+from kiosk.terminal import table
+from sync.circulation.blocks import Code, block, day
+from sync.circulation.model import local_day
+from sync.intake.rules import known_until
+from sync.store.clock import read_clock
+from sync.store.errors import NoDatabase, StoreError
+from sync.store.files import Finding, Level, check
+
+#: A calendar that ends sooner than this is worth a word: due dates would fall on holidays.
+_HOLIDAYS_AHEAD = timedelta(days=60)
+
+
+def doctor(
+    context: typer.Context,
+    confirm_clock: Annotated[
+        bool,
+        typer.Option(
+            "--confirm-clock", help=_("You have checked the station's date and time: believe the clock again.")
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    say, folder = answers(as_json), home(context)
+    if confirm_clock:
+        with desk(folder, command="tramsach doctor") as (ledger, _station):
+            ledger.confirm_clock()
+    findings = list(examine(folder))
+    say.document([{"check": f.code, "level": f.level.value, "message": f.phrase.say(language())} for f in findings])
+    grid = table(_("Station in {folder}").format(folder=folder), "", _("Check"), _("Finding"))
+    for finding in findings:
+        grid.add_row(_MARKS[finding.level], finding.code, finding.phrase.say(language()))
+    say.show(grid)
+    for finding in findings:
+        if finding.level is Level.FAILURE:
+            say.fail(finding.phrase)
+    if not any(f.level is Level.FAILURE for f in findings):
+        say.show(_("Nothing is wrong."))
+    raise typer.Exit(say.code)
+
+
+_MARKS = {Level.OK: "✓", Level.NOTICE: "!", Level.FAILURE: "✗"}
+
+
+def examine(folder: Path) -> Iterator[Finding]:
+    """Every check of a station's folder, in the order in which a person would look."""
+    settings = read_settings(folder)
+    if isinstance(settings, Problems):
+        for problem in settings:
+            yield Finding("settings", Level.FAILURE, Phrase(problem.say("vi"), problem.say("en")))
+        yield from check(folder)
+        return
+    yield Finding("settings", Level.OK, Phrase("Thiết lập và quy tắc đều đúng.", "Settings and rules are right."))
+    last = known_until(settings.rules.rules)
+    today = local_day(read_clock().wall)
+    if last is None or last < today + _HOLIDAYS_AHEAD:
+        until = Phrase(f"chỉ đến {day(last)}", f"only until {day(last)}") if last else Phrase("chưa có", "not at all")
+        yield Finding(
+            "holidays",
+            Level.NOTICE,
+            Phrase(
+                "Lịch nghỉ lễ {until}; hạn trả có thể rơi vào ngày nghỉ. Hãy chạy: tramsach config holidays {year}",
+                "Public holidays are known {until}; an item could be due on one. Run: tramsach config holidays {year}",
+            ).fill(until=until, year=f"{today.year} {today.year + 1}"),
+        )
+    else:
+        known = day(last)
+        yield Finding("holidays", Level.OK, Phrase(f"Lịch nghỉ lễ đến {known}.", f"Public holidays until {known}."))
+    yield from check(folder)
+    try:
+        with onlooker(folder) as view:
+            verified, moment, repairs = view.verify(), view.now(), view.pending_repairs()
+    except NoDatabase:
+        return  # said by the check of the files
+    except StoreError as error:
+        yield Finding("events", Level.FAILURE, error.phrase)
+        return
+    for problem in verified.problems:
+        yield Finding("events", Level.FAILURE, problem)
+    if not verified.problems:
+        n = verified.events
+        yield Finding(
+            "events",
+            Level.OK,
+            Phrase(
+                f"Chuỗi {n} sự kiện nguyên vẹn, khớp với sổ mượn.", f"{n} events in an unbroken chain; tables agree."
+            ),
+        )
+    if moment.trusted:
+        yield Finding("clock", Level.OK, Phrase("Đồng hồ đáng tin.", "The clock is trusted."))
+    else:
+        doubted = block(Code.CLOCK_DOUBTED)
+        yield Finding(
+            "clock",
+            Level.FAILURE,
+            Phrase(
+                f"{doubted.reason.vi} Hãy chỉnh ngày giờ; nếu đã đúng, chạy: tramsach doctor --confirm-clock",
+                f"{doubted.reason.en} Set date and time; if they are right, run: tramsach doctor --confirm-clock",
+            ),
+        )
+    if repairs:
+        n = len(repairs)
+        yield Finding(
+            "repairs",
+            Level.NOTICE,
+            Phrase(f"{n} chip chờ kích hoạt lại an ninh.", f"{n} tags wait to be secured again."),
+        )
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command to the application."""
+    app.command(
+        help=_("Look the station over: one page that says what is wrong and what to do."),
+        epilog=example("tramsach doctor"),
+        rich_help_panel=_("Station"),
+    )(doctor)

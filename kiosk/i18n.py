@@ -1,0 +1,49 @@
+"""The words of commands and screens, through gettext: English source texts, Vietnamese first at run time.
+
+One process speaks one language at a time, so the translation in use is the process's own, set once by
+:func:`speak`. Sentences of rules and settings are not here: they carry both languages themselves
+(:class:`config.phrase.Phrase`) and are said with :func:`language`.
+"""
+
+from __future__ import annotations
+
+import gettext
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+LANGUAGES = ("vi", "en")
+DOMAIN = "tramsach"
+LOCALE = Path(__file__).with_name("locale")
+
+_state: dict[str, object] = {"language": "en", "words": gettext.NullTranslations()}
+
+
+def speak(language: str) -> None:
+    """Set the language of this process: ``vi`` or ``en`` (the source texts). Raises ``OSError`` if it is not shipped."""
+    words = gettext.NullTranslations() if language == "en" else gettext.translation(DOMAIN, LOCALE, [language])
+    _state.update(language=language, words=words)
+    # Libraries that speak through gettext's one global domain, such as the command line's, then speak it too.
+    os.environ["LANGUAGE"] = language
+    gettext.bindtextdomain(DOMAIN, LOCALE)
+    gettext.textdomain(DOMAIN)
+
+
+def language() -> str:
+    """The language this process speaks."""
+    return str(_state["language"])
+
+
+def _(message: str) -> str:
+    """A source text in the language of this process."""
+    words = _state["words"]
+    return words.gettext(message) if isinstance(words, gettext.NullTranslations) else message
+
+
+def language_of(environment: Mapping[str, str]) -> str:
+    """The language of a terminal's locale (``LC_ALL``, ``LC_MESSAGES``, ``LANG``): English or Vietnamese.
+
+    Vietnamese when the locale names neither, as on a station whose locale nobody has set (``C.UTF-8``).
+    """
+    named = next((value for key in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := environment.get(key))), "")
+    return "en" if named.lower().startswith("en") else "vi"

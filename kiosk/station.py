@@ -1,0 +1,100 @@
+"""The composition root: one station's settings, rules and ledger, put together from its folder.
+
+A folder (``--home``, ``TRAMSACH_HOME``) holds all of a station: ``station.toml``, ``rules.toml``, ``holidays.toml``,
+``ledger.sqlite`` and ``reference.sqlite``. A station that no headquarters rules takes its rules from its own files: they
+are written into the reference when they have changed, so that at run time there is one place where rules come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.loader import Built, Problem, Problems
+from config.phrase import Phrase
+from config.station import STATION_FILE, Station, load_station
+from sync.intake.rules import RuleSet, load_rules, unknown_branches
+from sync.store.clock import read_clock
+from sync.store.files import open_reference
+from sync.store.ledger import Ledger
+from sync.store.reference import Reference
+from sync.store.view import Clock, LedgerView
+
+
+class NotReady(Exception):
+    """The station's settings have mistakes; ``problems`` names them all."""
+
+    def __init__(self, problems: Problems) -> None:
+        super().__init__(problems.say("en"))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A station's settings and rules as its files say, both free of mistakes."""
+
+    home: Path
+    station: Built[Station]
+    rules: RuleSet
+
+
+def read_settings(home: Path) -> Settings | Problems:
+    """All settings of a folder, or all problems of all its files together."""
+    station, rules = load_station(home), load_rules(home)
+    if isinstance(station, Problems) or isinstance(rules, Problems):
+        return Problems(tuple(p for part in (station, rules) if isinstance(part, Problems) for p in part))
+    found = [*(unknown_branches(rules.rules, rules.source) or ())]
+    if station.value.branch not in rules.rules.network:
+        code = station.value.branch
+        found.append(
+            Problem(
+                "branch",
+                Phrase(
+                    f"Quy tắc không có đơn vị nào mang mã '{code}'.",
+                    f"The rules know no branch with the code '{code}'.",
+                ),
+                station.origin.get("branch", STATION_FILE),
+            )
+        )
+    return Problems(tuple(found)) if found else Settings(home, station, rules)
+
+
+def settings_of(home: Path) -> Settings:
+    """As :func:`read_settings`; raises :class:`NotReady` where there are problems."""
+    settings = read_settings(home)
+    if isinstance(settings, Problems):
+        raise NotReady(settings)
+    return settings
+
+
+@contextmanager
+def desk(home: Path, *, command: str, clock: Clock = read_clock) -> Iterator[tuple[Ledger, Station]]:
+    """The station's ledger for writing, its rules up to date, and its settings. Raises ``NotReady`` and ``StoreError``."""
+    settings = settings_of(home)
+    station = settings.station.value
+    home.mkdir(parents=True, exist_ok=True)
+    with Ledger.open_for_writing(
+        home,
+        station=station.station,
+        epoch=station.epoch,
+        branch=station.branch,
+        clock=clock,
+        actor=station.actor,
+        command=command,
+    ) as ledger:
+        if ledger.rules_version() != settings.rules.version:
+            with Reference(open_reference(home, command=command)) as reference:
+                reference.write_rules(settings.rules.version, settings.rules.body)
+        yield ledger, station
+
+
+@contextmanager
+def onlooker(home: Path) -> Iterator[LedgerView]:
+    """The station's two files to look at, beside whoever owns them. Raises ``NotReady`` and ``StoreError``."""
+    station = settings_of(home).station.value
+    with LedgerView.open(
+        home, station=station.station, epoch=station.epoch, branch=station.branch, clock=read_clock
+    ) as view:
+        yield view

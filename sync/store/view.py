@@ -1,0 +1,281 @@
+"""What can be seen of a station: patrons, items, accounts, events, and whether it all adds up. Writes nothing.
+
+A :class:`LedgerView` looks either through the ledger's own connection (``Ledger`` is one) or through connections opened
+``mode=ro`` beside a running station, and answers the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, Self
+
+import sqlalchemy as sa
+
+from config.loader import Problems, build
+from config.phrase import Phrase
+from sync.circulation import events as ev
+from sync.circulation.blocks import Refused
+from sync.circulation.chain import genesis, link
+from sync.circulation.clock import Anchor, Moment, Reading, settle
+from sync.circulation.decisions import Renewal, decide_renew
+from sync.circulation.events import from_ms
+from sync.circulation.model import Fee, Hold, Item, Loan, Patron, Title
+from sync.circulation.projection import KEYS, Replay
+from sync.circulation.rules import Rules
+from sync.store import tables
+from sync.store.current import Current
+from sync.store.errors import StoreError
+from sync.store.files import read_only
+from sync.store.search import Catalogue, SearchPage
+
+Clock = Callable[[], Reading]
+
+#: The ledger's tables that its events add up to (``identity`` is no part of the events).
+PROJECTED: dict[str, sa.Table] = {
+    "loan": tables.loan,
+    "custody": tables.custody,
+    "fee": tables.fee,
+    "visit": tables.visit,
+    "repair": tables.repair,
+}
+
+_EVENTS = sa.select(tables.event.c.seq, tables.event.c.record, tables.event.c.hash).order_by(tables.event.c.seq)
+_LAST_EVENT = _EVENTS.order_by(None).order_by(tables.event.c.seq.desc()).limit(1)
+
+
+class Readable(Protocol):
+    """A pair of files that can be read in a transaction of one consistent instant."""
+
+    def read(self) -> AbstractContextManager[sa.Connection]:
+        """A connection on the ledger with the reference attached as ``ref``."""
+
+    def close(self) -> None:
+        """Let go of the files."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLoan:
+    """A line of a reader's account: the loan, what it is of, and whether it could be renewed now."""
+
+    loan: Loan
+    item: Item | None
+    title: Title | None
+    renewal: Renewal | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A reader's account as it holds now. ``patron`` is ``None`` for a card that no list knows."""
+
+    card: str
+    patron: Patron | None
+    loans: tuple[AccountLoan, ...]
+    holds: tuple[tuple[Hold, Title | None], ...]
+    fees: tuple[Fee, ...]
+    now: datetime
+
+    @property
+    def owed(self) -> int:
+        """All that is owed, in đồng."""
+        return sum(fee.outstanding for fee in self.fees)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Titles found for some words, and who has which of their items (by item number; on the shelf where absent)."""
+
+    page: SearchPage
+    loans: dict[str, Loan]
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A tag that may be unsecured although nobody has the item: to be armed and verified."""
+
+    item_id: str
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What :meth:`LedgerView.verify` found: ``problems`` is empty when the chain holds and tables equal the replay."""
+
+    events: int
+    head: bytes
+    problems: tuple[Phrase, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last event: its number, its hash, and the time it was written. Number 0 stands for an empty ledger."""
+
+    seq: int
+    hash: bytes
+    anchor: Anchor | None
+
+
+class LedgerView:
+    """A station's two files to look at. A context manager; owned by one thread.
+
+    Raises :class:`~sync.store.errors.StoreError` when a file cannot be read.
+    """
+
+    def __init__(self, file: Readable, station: str, epoch: int, branch: str, clock: Clock) -> None:
+        self._readable = file
+        self._clock = clock
+        self._rules: tuple[str, Rules] = ("", Rules())
+        self.station, self.epoch, self.branch = station, epoch, branch
+
+    @classmethod
+    def open(cls, home: Path, *, station: str, epoch: int, branch: str, clock: Clock) -> Self:
+        """Look at a station's folder, beside whoever owns it; nothing is created or changed."""
+        return cls(read_only(home), station, epoch, branch, clock)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._readable.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def find_patron(self, number: str) -> Patron | None:
+        """The reader behind a card number or patron number."""
+        with self._reading() as current:
+            return current.patron(number)
+
+    def find_item(self, item_id: str) -> tuple[Item, Title | None, Loan | None] | None:
+        """A copy with its title and its open loan; ``None`` when the catalogue does not know it."""
+        with self._reading() as current:
+            item = current.item(item_id)
+            return None if item is None else (item, current.title(item.title_id), current.loan_of(item_id))
+
+    def search(self, words: str, *, limit: int = 20, offset: int = 0) -> Found:
+        """Titles for some words, best first, and which of their items are out."""
+        with self._readable.read() as connection:
+            page = Catalogue(connection, schema="ref").search(words, limit=limit, offset=offset)
+            items = [item.item_id for hit in page.hits for item in hit.items]
+            return Found(page, Current(connection, self.station, self.epoch).loans_on(items))
+
+    def account(self, card: str) -> Account:
+        """A reader's loans (each with whether it could be renewed now), holds and open fees."""
+        with self._readable.read() as connection:
+            current = Current(connection, self.station, self.epoch)
+            rules, now = self._rule_set(current)[1], self._moment(connection).at
+            standing = current.standing(card)
+            lines = []
+            for loan in standing.loans:
+                copy = current.copy(loan.item_id)
+                title = current.title(copy.item.title_id) if copy.item else None
+                lines.append(AccountLoan(loan, copy.item, title, decide_renew(standing, copy, self.branch, rules, now)))
+            holds = tuple((hold, current.title(hold.title_id)) for hold in current.holds_of(standing.patron_id))
+            return Account(card, standing.patron, tuple(lines), holds, current.fees_of(standing.patron_id), now)
+
+    def rules_version(self) -> str | None:
+        """The version of the rule-set in force, ``None`` where none has been given."""
+        with self._reading() as current:
+            return current.rules_version()
+
+    def rules(self) -> Rules:
+        """The rule-set in force; the product's defaults and no open day where none has been given."""
+        with self._reading() as current:
+            return self._rule_set(current)[1]
+
+    def now(self) -> Moment:
+        """The time that an act would be decided by at this instant, and whether the clock is trusted."""
+        with self._readable.read() as connection:
+            return self._moment(connection)
+
+    def pending_repairs(self) -> tuple[Repair, ...]:
+        """Tags waiting to be secured, oldest first."""
+        with self._readable.read() as connection:
+            rows = connection.execute(sa.select(tables.repair).order_by(tables.repair.c.since, tables.repair.c.item_id))
+            return tuple(Repair(row.item_id, from_ms(row.since), row.reason) for row in rows)
+
+    def entries(self, after: int = 0) -> Iterator[ev.Entry]:
+        """The events after a number, in order."""
+        with self._readable.read() as connection:
+            rows = connection.execution_options(yield_per=1000).execute(_EVENTS.where(tables.event.c.seq > after))
+            for row in rows:
+                yield ev.decode(row.record)
+
+    def verify(self) -> Verification:
+        """Check the whole chain, and that the tables are what the events add up to."""
+        problems: list[Phrase] = []
+        replay = Replay()
+        expected, seq = genesis(self.station, self.epoch), 0
+        with self._readable.read() as connection:
+            for row in connection.execution_options(yield_per=1000).execute(_EVENTS):
+                seq += 1
+                expected = link(expected, row.record)
+                if row.seq != seq or row.hash != expected:
+                    problems.append(
+                        Phrase(f"Chuỗi sự kiện bị đứt ở số {seq}.", f"The chain of events is broken at number {seq}.")
+                    )
+                    return Verification(seq, row.hash, tuple(problems))
+                try:
+                    entry = ev.decode(row.record)
+                except ev.EventError:
+                    problems.append(Phrase(f"Sự kiện số {seq} không đọc được.", f"Event {seq} cannot be read."))
+                    continue
+                if entry.seq != seq:
+                    problems.append(Phrase(f"Sự kiện số {seq} mang số khác.", f"Event {seq} carries another number."))
+                replay.apply(entry)
+            for name, table in PROJECTED.items():
+                if _rows(connection, table) != replay.tables[name]:
+                    problems.append(
+                        Phrase(
+                            f"Bảng '{name}' không khớp với các sự kiện.",
+                            f"The table '{name}' disagrees with the events.",
+                        )
+                    )
+        return Verification(seq, expected, tuple(problems))
+
+    @contextmanager
+    def _reading(self) -> Iterator[Current]:
+        with self._readable.read() as connection:
+            yield Current(connection, self.station, self.epoch)
+
+    def _moment(self, connection: sa.Connection) -> Moment:
+        return settle(self._clock(), self._read_head(connection).anchor)
+
+    def _rule_set(self, current: Current) -> tuple[str, Rules]:
+        version = current.rules_version()
+        if version is not None and version != self._rules[0]:
+            self._rules = (version, _parse_rules(current.rules_body(version)))
+        return self._rules
+
+    def _read_head(self, connection: sa.Connection) -> Head:
+        row = connection.execute(_LAST_EVENT).first()
+        if row is None:
+            return Head(0, genesis(self.station, self.epoch), None)
+        entry = ev.decode(row.record)
+        return Head(row.seq, row.hash, Anchor(entry.at, entry.uptime_ms, entry.boot))
+
+
+def _parse_rules(body: str) -> Rules:
+    built = build(Rules, json.loads(body))
+    if isinstance(built, Problems):
+        raise StoreError(
+            Phrase(
+                "Bộ quy tắc lưu trong máy không đọc được. Hãy nhập lại quy tắc.",
+                "The rule-set stored here cannot be read. Import the rules again.",
+            )
+        )
+    return built.value
+
+
+def _rows(connection: sa.Connection, table: sa.Table) -> dict[str, dict[str, object]]:
+    key = KEYS[table.name]
+    return {
+        row[key]: {name: value for name, value in row.items() if name != key}
+        for row in connection.execute(sa.select(table)).mappings()
+    }
