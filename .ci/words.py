@@ -60,7 +60,7 @@ def main() -> None:
         write_mo(file, catalog)
     missing = [m.id for m in catalog if m.id and not m.string]
     for text in missing:
-        print(f"not translated: {text}", file=sys.stderr)  # noqa: T201  # a tool for the terminal
+        print(f"not translated: {text}", file=sys.stderr)  # a tool for the terminal
 
 
 if __name__ == "__main__":

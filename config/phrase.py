@@ -34,3 +34,14 @@ class SettingError(ValueError):
     def __init__(self, phrase: Phrase) -> None:
         super().__init__(phrase.en)
         self.phrase = phrase
+
+
+class ExplainedError(Exception):
+    """Something that a person must be told of and can do something about, in sentences of its own.
+
+    The one kind of exception that is shown as it is; each room derives its own family from it.
+    """
+
+    def __init__(self, *phrases: Phrase) -> None:
+        super().__init__(" ".join(phrase.en for phrase in phrases))
+        self.phrases = phrases

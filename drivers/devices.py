@@ -30,12 +30,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum, StrEnum, auto
+from enum import StrEnum
 from typing import ClassVar, Protocol
 
-#: A tag's unique identifier: 8 bytes, most significant first, so that it begins with ``E0`` (ISO/IEC 15693-3, 4.1).
-Uid = bytes
-
+from drivers.iso15693 import SecurityResult, TagFault, Uid
+from drivers.iso28560 import TagContent
 
 # --- what goes wrong ---------------------------------------------------------------------------------------------
 
@@ -88,18 +87,6 @@ class NoAnswer(WireError):
     code = "no_answer"
 
 
-class TagFault(StrEnum):
-    """What stood in the way of a read or a write at a tag."""
-
-    GONE = "gone"  # no tag with this UID answers
-    LOCKED = "locked"  # the tag forbids it, for ever
-    NO_SUCH_BLOCK = "no_such_block"
-    NOT_WRITTEN = "not_written"  # the device says it failed, or the read-back does
-    NO_ANSWER = "no_answer"  # the device was told and did not answer
-    OVERFULL = "overfull"  # more tags in the field than the device can tell apart
-    OTHER = "other"
-
-
 class DeviceRefused(DeviceError):
     """The device answered, and the answer is no. ``answer`` is its own code, ``fault`` what that means for a tag."""
 
@@ -115,170 +102,6 @@ class NotSupported(DeviceError):
     """The device is there and well, and of a kind that cannot do this: a pad that reads no ISO 15693, say."""
 
     code = "not_supported"
-
-
-# --- what is on a tag --------------------------------------------------------------------------------------------
-
-
-class TagModel(StrEnum):
-    """How the content of a library tag is laid out."""
-
-    ISO_28560_3 = "28560-3"
-
-
-class Usage(IntEnum):
-    """Type of usage, the low nibble of the first byte of an ISO 28560-3 tag (facts/rfid.md, 2.1)."""
-
-    ACQUISITION = 0
-    CIRCULATING = 1
-    NOT_FOR_CIRCULATION = 2
-    LOCAL_3 = 3
-    LOCAL_4 = 4
-    FUTURE = 5
-    NO_INFORMATION = 6
-    DISCARDED = 7
-    PATRON_CARD = 8
-    EQUIPMENT = 9
-    RESERVED_10 = 10
-    RESERVED_11 = 11
-    RESERVED_12 = 12
-    RESERVED_13 = 13
-    RESERVED_14 = 14
-    RESERVED_15 = 15
-
-
-class TagWarning(StrEnum):
-    """What is odd about a tag that could be read all the same."""
-
-    BLOCKS_REVERSED = "blocks_reversed"  # the bytes of every block stand in reverse order
-    NIBBLES_SWAPPED = "nibbles_swapped"  # type of usage and version have changed places
-    UNPADDED_CRC = "unpadded_crc"  # CRC over 30 bytes instead of 32, as some old writers did
-    SHORT_BASIC_BLOCK = "short_basic_block"  # a 32-byte basic block on a tag with room for the 34-byte one
-    UNKNOWN_VERSION = "unknown_version"
-    BYTES_AFTER_TEXT = "bytes_after_text"  # something stands behind the NUL that ends a field
-    EXTENSION_DAMAGED = "extension_damaged"  # the XOR of an extension block is wrong
-
-
-@dataclass(frozen=True, slots=True)
-class ExtensionBlock:
-    """An extension block of an ISO 28560-3 tag; ``truncated`` when the tag ended before the block did."""
-
-    number: int
-    payload: bytes = field(repr=False)
-    truncated: bool = False
-
-    @property
-    def fields(self) -> tuple[bytes, ...]:
-        """The payload cut at its NULs, the last of which only ends the last field."""
-        return tuple(self.payload.removesuffix(b"\0").split(b"\0"))
-
-
-@dataclass(frozen=True, slots=True)
-class LibraryTag:
-    """A tag whose content is sound. Text is NFC; ``isil`` is as people write it (``VN-TN``), or empty.
-
-    ``parts_in_item`` and ``part_number`` count from 1; a set of one part is 1 of 1. On a patron's tag ``item_id`` is
-    the patron identifier.
-    """
-
-    item_id: str = field(repr=False)
-    isil: str = ""
-    parts_in_item: int = 1
-    part_number: int = 1
-    usage: Usage = Usage.CIRCULATING
-    model: TagModel = TagModel.ISO_28560_3
-    extensions: tuple[ExtensionBlock, ...] = ()
-    warnings: tuple[TagWarning, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class BlankTag:
-    """A tag nobody has written yet: staff give it an item."""
-
-
-@dataclass(frozen=True, slots=True)
-class ForeignTag:
-    """A tag in no layout this program knows: named, put aside, never written."""
-
-    raw: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class DamagedTag:
-    """A tag in a known layout whose content contradicts itself. ``reason`` is a code for staff."""
-
-    raw: bytes = field(repr=False)
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableTag:
-    """A tag that is seen but cannot be read; shifted a little, it may yet be."""
-
-    fault: TagFault
-
-
-TagContent = LibraryTag | BlankTag | ForeignTag | DamagedTag | UnreadableTag
-
-
-# --- the security mark of a tag ----------------------------------------------------------------------------------
-
-
-class Security(StrEnum):
-    """What the gate makes of a tag: it alarms at a secured one and is silent at a released one."""
-
-    SECURED = "secured"
-    RELEASED = "released"
-
-
-@dataclass(frozen=True, slots=True)
-class AfiPair:
-    """The AFI byte (application family identifier, ISO/IEC 15693-3) that stands for each state.
-
-    ``07`` and ``C2`` are the registered ones; libraries in the field use several pairs (facts/rfid.md, 4.1), so it is a
-    setting.
-    """
-
-    secured: int = 0x07
-    released: int = 0xC2
-
-    def afi(self, security: Security) -> int:
-        """The byte for a state."""
-        return self.secured if security is Security.SECURED else self.released
-
-    def security(self, afi: int) -> Security | None:
-        """The state a byte stands for; None for the byte of somebody else."""
-        return {self.secured: Security.SECURED, self.released: Security.RELEASED}.get(afi)
-
-
-@dataclass(frozen=True, slots=True)
-class SecurityChanged:
-    """Written and read back: the tag is now as wanted."""
-
-    uid: Uid
-    security: Security
-
-
-@dataclass(frozen=True, slots=True)
-class SecurityUnchanged:
-    """Read back, and it is not as wanted: ``afi`` is what stands there. ``LOCKED`` goes to staff; else try again."""
-
-    uid: Uid
-    wanted: Security
-    afi: int
-    fault: TagFault
-
-
-@dataclass(frozen=True, slots=True)
-class SecurityUnknown:
-    """It may have been written or not, and nobody can be asked now. Try again when the tag is seen again."""
-
-    uid: Uid
-    wanted: Security
-    fault: TagFault
-
-
-SecurityResult = SecurityChanged | SecurityUnchanged | SecurityUnknown
 
 
 # --- cards -------------------------------------------------------------------------------------------------------
@@ -551,13 +374,3 @@ class ReceiptPrinter(Device, Protocol):
     def print(self, receipt: Raster) -> PrintOutcome:
         """Prints a picture no wider than the paper, feeds and cuts."""
         ...
-
-
-class NotYet(Enum):
-    """The outcome of a decoder that needs more bytes."""
-
-    NOT_YET = auto()
-
-
-#: What is here is not a whole frame yet.
-NOT_YET = NotYet.NOT_YET

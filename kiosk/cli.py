@@ -1,9 +1,9 @@
-"""The command ``tramsach``.
+"""The command ``tramsach``: language, global options, and errors turned into sentences.
 
 The language is settled before the commands are built, because their help is in it: ``--lang``, else the terminal's
 locale. ``--home`` and ``--lang`` may stand anywhere on the line. Exit codes: 0 all done, 1 something was refused or
 failed (one plain sentence each on standard error), 2 the line was not understood. A person never sees a traceback for
-what a person can cause; what is our own mistake is written to the station's log and said in one sentence.
+what a person can cause.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def run(arguments: Sequence[str]) -> int:
     arguments = _globals_first(arguments)
     chosen = _value_of("--lang", arguments)
     speak(chosen if chosen in LANGUAGES else language_of(os.environ))
-    from kiosk.commands.application import invoke  # noqa: PLC0415  # its help is in the language just set
+    from kiosk.application import invoke  # noqa: PLC0415  # the commands' help is in the language just set
 
     return invoke(arguments)
 

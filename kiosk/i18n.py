@@ -20,7 +20,7 @@ _state: dict[str, object] = {"language": "en", "words": gettext.NullTranslations
 
 
 def speak(language: str) -> None:
-    """Set the language of this process: ``vi`` or ``en`` (the source texts). Raises ``OSError`` if it is not shipped."""
+    """Set the language of this process, ``vi`` or ``en``. Raises ``OSError`` if it is not shipped."""
     words = gettext.NullTranslations() if language == "en" else gettext.translation(DOMAIN, LOCALE, [language])
     _state.update(language=language, words=words)
     # Libraries that speak through gettext's one global domain, such as the command line's, then speak it too.

@@ -1,8 +1,9 @@
 """The composition root: one station's settings, rules and ledger, put together from its folder.
 
 A folder (``--home``, ``TRAMSACH_HOME``) holds all of a station: ``station.toml``, ``rules.toml``, ``holidays.toml``,
-``ledger.sqlite`` and ``reference.sqlite``. A station that no headquarters rules takes its rules from its own files: they
-are written into the reference when they have changed, so that at run time there is one place where rules come from.
+``ledger.sqlite`` and ``reference.sqlite``. A station that no headquarters rules takes its rules from its own files:
+they are written into the reference when they have changed, so that at run time there is one place where rules come
+from.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.loader import Built, Problem, Problems
-from config.phrase import Phrase
+from config.phrase import ExplainedError, Phrase
 from config.station import STATION_FILE, Station, load_station
 from sync.intake.rules import RuleSet, load_rules, unknown_branches
 from sync.store.clock import read_clock
@@ -23,12 +24,11 @@ from sync.store.reference import Reference
 from sync.store.view import Clock, LedgerView
 
 
-class NotReady(Exception):
-    """The station's settings have mistakes; ``problems`` names them all."""
+class NotReady(ExplainedError):
+    """The station's settings have mistakes; its phrases name them all."""
 
     def __init__(self, problems: Problems) -> None:
-        super().__init__(problems.say("en"))
-        self.problems = problems
+        super().__init__(*(Phrase(problem.say("vi"), problem.say("en")) for problem in problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,10 @@ def settings_of(home: Path) -> Settings:
 
 @contextmanager
 def desk(home: Path, *, command: str, clock: Clock = read_clock) -> Iterator[tuple[Ledger, Station]]:
-    """The station's ledger for writing, its rules up to date, and its settings. Raises ``NotReady`` and ``StoreError``."""
+    """The station's ledger for writing, its rules up to date, and its settings.
+
+    Raises ``NotReady`` and ``StoreError``.
+    """
     settings = settings_of(home)
     station = settings.station.value
     home.mkdir(parents=True, exist_ok=True)

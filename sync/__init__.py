@@ -1,6 +1,6 @@
 """What station and headquarters must agree on: rules, ledger, catalogue, exchange.
 
-``circulation``  the rules of lending, pure: the same bytes in give the same decision out, at a station and at headquarters.
+``circulation``  the rules of lending, pure: the same facts give the same decision, at a station and at headquarters.
 ``store``        the station's two files, the one query layer over both, search.
 ``intake``       catalogues and patrons from other systems: bytes to typed records, every oddity reported.
 ``text``         how Vietnamese text enters (NFC), is folded for search, and is sorted.

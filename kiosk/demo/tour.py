@@ -16,9 +16,10 @@ from rich.rule import Rule
 from rich.text import Text
 
 from kiosk.i18n import _
+from kiosk.pages import account_tables, found_table, loans_table, returns_table, why
 from kiosk.station import desk
-from kiosk.terminal import Answers, account_tables, found_table, loans_table, money, returns_table, why
-from sync.circulation.blocks import Refused
+from kiosk.terminal import Answers
+from sync.circulation.blocks import Refused, money
 from sync.circulation.clock import Reading
 from sync.store.clock import read_clock
 from sync.store.ledger import Extended, Ledger, Lent, TakenBack

@@ -200,8 +200,8 @@ WORDS: dict[Code, tuple[Phrase, Phrase]] = {
         _SEE_LIBRARIAN,
     ),
     Code.NO_RENEWALS_LEFT: (
-        Phrase("Bạn đã gia hạn đủ {limit} lần.", "It has been renewed {limit} times, which is the limit."),
-        Phrase("Mời bạn trả trước {date}.", "Please return it by {date}."),
+        Phrase("Tài liệu này được gia hạn nhiều nhất {limit} lần.", "This item may be renewed at most {limit} times."),
+        Phrase("Mời bạn trả chậm nhất ngày {date}.", "Please return it by {date}."),
     ),
     Code.LOAN_OVERDUE: (
         Phrase("Tài liệu đã quá hạn trả {date}.", "The item was due on {date}."),
@@ -212,7 +212,7 @@ WORDS: dict[Code, tuple[Phrase, Phrase]] = {
             "Gia hạn lúc này không kéo dài thêm hạn trả {date}.",
             "Renewing now would not move the due date {date}.",
         ),
-        Phrase("Mời bạn gia hạn khi gần đến hạn.", "Renew again nearer the due date."),
+        Phrase("Mời bạn trả chậm nhất ngày {date}.", "Please return it by {date}."),
     ),
     Code.NOT_THE_LATEST: (
         Phrase(

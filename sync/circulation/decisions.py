@@ -178,10 +178,12 @@ def decide_checkin(copy: Copy, borrower: Patron | None, branch: str, rules: Rule
             put_aside = PutAside.STAFF
             notices.append(block(Code.PUT_ASIDE_UNKNOWN))
     else:
-        if item.status in _UNLENDABLE:
+        if item.status is ItemStatus.LOST:
             put_aside = PutAside.STAFF
-            found = item.status is ItemStatus.LOST
-            notices.append(block(Code.WAS_MARKED_LOST if found else _UNLENDABLE[item.status]))
+            notices.append(block(Code.WAS_MARKED_LOST))
+        elif item.status in _UNLENDABLE:
+            put_aside = PutAside.STAFF
+            notices.append(block(_UNLENDABLE[item.status]))
         if copy.parts_seen is not None and copy.parts_seen < item.parts:
             put_aside = PutAside.STAFF
             notices.append(block(Code.PART_MISSING, parts=item.parts, seen=copy.parts_seen))

@@ -255,6 +255,9 @@ TYPES: dict[str, type] = {
 _NAMES = {cls: name for name, cls in TYPES.items()}
 _VERSION = 1
 
+#: What every record has around its body; a doubted clock adds ``wall``, in milliseconds like ``at``.
+_ENVELOPE = {"seq": int, "type": str, "v": int, "at": int, "up": int, "boot": str, "actor": str}
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -310,12 +313,18 @@ def decode(record: str) -> Entry:
     """The entry of a stored line. Raises :class:`EventError` when it is no event; an unknown type is kept as such."""
     try:
         raw = json.loads(record)
+        envelope = _ENVELOPE | {"wall": int} if "wall" in raw else _ENVELOPE
+        for field, plain in envelope.items():
+            if type(raw[field]) is not plain:  # not isinstance: true is no number here
+                raise EventError(f"'{field}' is of the wrong type")
         name, version, body = raw["type"], raw["v"], raw["body"]
         cls = TYPES.get(name) if version == _VERSION else None
         event: Event = Unknown(name, version, _canonical(body)) if cls is None else _from_body(cls, body)
         wall = from_ms(raw["wall"]) if "wall" in raw else None
         return Entry(raw["seq"], from_ms(raw["at"]), raw["up"], raw["boot"], raw["actor"], event, wall)
-    except (ValueError, KeyError, TypeError, OverflowError) as e:
+    except EventError:
+        raise
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as e:
         raise EventError(f"not an event: {type(e).__name__}") from e
 
 
@@ -328,10 +337,13 @@ def _body(event: Event) -> dict[str, object]:
     return {f.name: value for f, value in values if f.default is MISSING or value != f.default}
 
 
-def _from_body(cls: type, body: dict[str, object]) -> Event:
+def _from_body(cls: type, body: object) -> Event:
+    if not isinstance(body, dict):
+        raise EventError("'body' is of the wrong type")
     hints = _hints(cls)
     for name, value in body.items():
-        if not isinstance(value, hints[name]) or (isinstance(value, bool) and bool not in hints[name]):
+        texts = value if isinstance(value, list) else ()
+        if type(value) not in hints[name] or not all(isinstance(text, str) for text in texts):
             raise EventError(f"'{name}' is of the wrong type")
     made: Event = cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in body.items()})
     return made

@@ -18,7 +18,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sync.circulation.model import Item, Title
 from sync.circulation.network import Network
@@ -55,7 +55,7 @@ def import_catalogue(
     Whatever the files hold, the answer is a report. Raises what the store raises (:mod:`sync.store.errors`); the batches
     written by then stay.
     """
-    told = _Told(sum(map(_size, paths)), progress)
+    told = Told.of(paths, progress)
     with closing(_Seen()) as seen:
         run = _Run(reference, seen, dry_run)
         for path in paths:
@@ -81,14 +81,20 @@ def _size(path: Path) -> int:
 
 
 @dataclass(slots=True)
-class _Told:
-    """Adds up the bytes of all files for the progress bar."""
+class Told:
+    """Adds up the bytes of all files for a progress bar."""
 
     total: int
     progress: Progress | None
     done: int = 0
 
+    @classmethod
+    def of(cls, paths: Sequence[Path], progress: Progress | None) -> Self:
+        """Nothing read yet of these files."""
+        return cls(sum(map(_size, paths)), progress)
+
     def advance(self, count: int) -> None:
+        """So many bytes more."""
         self.done += count
         if self.progress:
             self.progress(self.done, self.total)

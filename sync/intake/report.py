@@ -50,6 +50,13 @@ class Reason(Enum):
             "The encoding of the file is not recognised. Please save the file as UTF-8.",
         ),
     )
+    OLD_WORKBOOK = (
+        Outcome.REFUSED,
+        Phrase(
+            "Tệp Excel kiểu cũ (.xls) hoặc có mật khẩu. Hãy lưu lại dưới dạng .xlsx không mật khẩu.",
+            "The workbook is of the old kind (.xls) or has a password. Please save it as .xlsx without one.",
+        ),
+    )
     HEADER_MISSING = (
         Outcome.REFUSED,
         Phrase(
@@ -255,6 +262,10 @@ class Reason(Enum):
             "Dòng có nhiều ô hơn dòng tiêu đề; có thể sai dấu phân cách.",
             "The row has more cells than the heading; a separator may be wrong.",
         ),
+    )
+    QUOTE_OPEN = (
+        Outcome.REFUSED,
+        Phrase("Dòng có dấu ngoặc kép không đóng.", "A quotation mark in the row is never closed."),
     )
     BIRTH_DATE_UNREADABLE = (
         Outcome.REPAIRED,

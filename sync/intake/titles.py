@@ -25,7 +25,7 @@ from sync.circulation.model import Item, ItemStatus, Title
 from sync.intake.characters import DAMAGED
 from sync.intake.mapping import HoldingsMapping
 from sync.intake.marc import Field, MarcRecord
-from sync.intake.money import parse_dong
+from sync.intake.cells import parse_dong
 from sync.intake.report import Reason
 from sync.text import fold, normal_isbn
 
@@ -103,7 +103,9 @@ _CALL_NUMBERS = ("082", "090", "050", "080", "084")
 _ISBD = " \t/:;=,"
 _FULL_STOP = re.compile(r"([^\W_]*)[^\w.]*(?<!\.)\.{1,2}$")
 #: Words whose full stop is their own, besides single letters: ``V. A.``, ``Encyclopedia Britannica, Inc.``
-_ABBREVIATED = frozenset("al assn bros co corp dept ed eds etc inc jr ltd no nxb op pt pub rev sr st tr univ vol".split())
+_ABBREVIATED = frozenset(
+    "al assn bros co corp dept ed eds etc inc jr ltd no nxb op pt pub rev sr st tr univ vol".split()
+)
 _YEAR = re.compile(r"(?<![0-9])(1[4-9][0-9]{2}|20[0-9]{2})(?![0-9])")
 _BRACKETS = re.compile(r"^\[([^\[\]]*)\]$|^\(([^()]*)\)$")
 

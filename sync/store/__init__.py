@@ -1,8 +1,8 @@
 """The station's two files and the one query layer over them.
 
-``ledger.sqlite``     what this station did: the chained events and what they add up to. WAL, ``synchronous=FULL``; one writer.
-``reference.sqlite``  what this station was told: titles, items, patrons, loans elsewhere, rules. Written by imports on a
-                      station of its own, by the sync worker once enrolled, or swapped whole.
+``ledger.sqlite``     what this station did: the chained events and what they add up to; one writer.
+``reference.sqlite``  what this station was told: titles, items, patrons, loans elsewhere, rules. Written by imports on
+                      a station of its own, by the sync worker once enrolled, or swapped whole.
 
 What holds is the reference with the ledger's events newer than the reference's watermark on top; ``current`` does that
 join for everybody. Every connection that does not write opens with ``mode=ro``: a ``query_only`` connection may still

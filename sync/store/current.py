@@ -2,11 +2,11 @@
 
 The reference says what headquarters knew when it was made, and carries a watermark: the number of this station's last
 event that it already contains. The ledger's rows whose last event is newer than that win over the reference's; older
-ones are history, because the reference has them already or knows better. On a station of its own the watermark is nought
-and the reference knows no loans, so everything comes from the ledger.
+ones are history, because the reference has them already or knows better. On a station of its own the watermark is
+nought and the reference knows no loans, so everything comes from the ledger.
 
-One :class:`Current` looks through one connection on ``ledger.sqlite`` with ``reference.sqlite`` attached as ``ref``, inside
-one transaction; it writes nothing.
+One :class:`Current` looks through one connection on ``ledger.sqlite`` with ``reference.sqlite`` attached as ``ref``,
+inside one transaction; it writes nothing.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ _MARK = sa.bindparam("mark", type_=sa.Integer)
 _NUMBER = sa.bindparam("number", type_=sa.Text)
 _NUMBERS: sa.BindParameter[list[str]] = sa.bindparam("numbers", expanding=True)
 
-#: Whose a token is. A loan made under a card that was unknown then belongs to the reader whom the card is known for now.
+#: Whose a token is. A loan made under a card that was unknown then belongs to the reader whom the card is known for
+#: now.
 _OWNER = sa.func.coalesce(
     sa.select(_card.c.patron_id).where(_card.c.number == _identity.c.patron_id).scalar_subquery(), _identity.c.patron_id
 ).label("patron_id")
@@ -146,7 +147,7 @@ _AT_ONCE = 500
 
 
 class Current:
-    """What holds at a station, seen through one transaction. Raises what the store raises; finds nothing as ``None``."""
+    """What holds at a station, seen through one transaction. What is not there is ``None``."""
 
     def __init__(self, connection: sa.Connection, station: str, epoch: int) -> None:
         self._connection = connection

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from config.phrase import Phrase
+from config.phrase import ExplainedError, Phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class Owner:
     since: datetime
 
 
-class StoreError(Exception):
+class StoreError(ExplainedError):
     """A file of the store cannot be used as asked. ``phrase`` says what happened and what to do next."""
 
     def __init__(self, phrase: Phrase) -> None:
-        super().__init__(phrase.en)
+        super().__init__(phrase)
         self.phrase = phrase
 
 
@@ -213,14 +213,14 @@ def translated(path: Path, *others: Path) -> Iterator[None]:
 
 
 @contextmanager
-def disk_translated(path: Path) -> Iterator[None]:
+def disk_translated(path: Path, *others: Path) -> Iterator[None]:
     """As :func:`translated`, and the operating system's own refusals as well.
 
     For code that handles the file itself. Not for a whole transaction: an import reads other people's files in one,
     and their disk being full is not ours.
     """
     try:
-        with translated(path):
+        with translated(path, *others):
             yield
     except OSError as error:
         match error.errno:

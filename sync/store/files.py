@@ -166,7 +166,7 @@ def read_only(home: Path, *, wait: float = 5.0, ledger: Kind = LEDGER, reference
     Raises :class:`StoreError`: ``NoDatabase`` where either file is missing, ``OutdatedDatabase`` before an upgrade.
     """
     path, other = ledger.path(home), reference.path(home)
-    with ExitStack() as stack, translated(path, other):
+    with ExitStack() as stack, disk_translated(path, other):
         connection = stack.enter_context(closing(_look_into(path, wait)))
         require_head(revision(connection, ledger, path), ledger, path)
         attached = _Attached(connection, reference, other)
@@ -285,7 +285,7 @@ class _Attached:
         if self._attached:
             self._connection.execute("DETACH DATABASE ref")
             self._attached = False
-        with translated(self.path):
+        with disk_translated(self.path):
             refuse_remains(self.path)
             # Asked before the file is opened: replaced in between, it then counts as outdated and is followed again.
             file = self._named()
@@ -360,7 +360,7 @@ def _look_into(path: Path, wait: float) -> sqlite3.Connection:
 
 def _at_head(kind: Kind, home: Path) -> bool:
     path = kind.path(home)
-    with translated(path):
+    with disk_translated(path):
         refuse_remains(path)
         if not path.exists():
             return False
@@ -403,32 +403,14 @@ def check(home: Path, *, ledger: Kind = LEDGER, reference: Kind = REFERENCE) -> 
 
 def _check_file(kind: Kind, home: Path) -> Iterator[Finding]:
     path = kind.path(home)
-    for left in leftovers(path):
-        yield Finding(
-            f"{kind.name}.leftover",
-            Level.NOTICE,
-            Phrase(
-                vi="Tệp {file} còn sót lại của một lần nâng cấp đang chạy hoặc bị ngắt. Lần khởi động sau sẽ tự dọn.",
-                en="The file {file} belongs to an upgrade that is running or was cut off. The next start removes it.",
-            ).fill(file=left.name),
-        )
-    for backup in backups(kind, home):
-        yield Finding(
-            f"{kind.name}.backup",
-            Level.NOTICE,
-            Phrase(
-                vi="Bản sao lưu {file} có từ trước lần nâng cấp và vẫn giữ thông tin bạn đọc của ngày đó. Khi trạm đã"
-                " chạy tốt, hãy xóa tệp này.",
-                en="The backup {file} is from before an upgrade and still holds that day's identities of readers. Once"
-                " the station runs well, delete it.",
-            ).fill(file=backup.name),
-        )
     try:
-        with translated(path), closing(_look_into(path, 5.0)) as connection:
-            found = revision(connection, kind, path)
-            require_head(found, kind, path)
-            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-            broken = problems(connection)
+        with disk_translated(path):
+            yield from _check_remains(kind, home)
+            with closing(_look_into(path, 5.0)) as connection:
+                found = revision(connection, kind, path)
+                require_head(found, kind, path)
+                (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+                broken = problems(connection)
     except NoDatabase as error:
         yield Finding(f"{kind.name}.file", Level.NOTICE, error.phrase)
     except OutdatedDatabase as error:
@@ -475,8 +457,31 @@ def _check_file(kind: Kind, home: Path) -> Iterator[Finding]:
             )
 
 
+def _check_remains(kind: Kind, home: Path) -> Iterator[Finding]:
+    for left in leftovers(kind.path(home)):
+        yield Finding(
+            f"{kind.name}.leftover",
+            Level.NOTICE,
+            Phrase(
+                vi="Tệp {file} còn sót lại của một lần nâng cấp đang chạy hoặc bị ngắt. Lần khởi động sau sẽ tự dọn.",
+                en="The file {file} belongs to an upgrade that is running or was cut off. The next start removes it.",
+            ).fill(file=left.name),
+        )
+    for backup in backups(kind, home):
+        yield Finding(
+            f"{kind.name}.backup",
+            Level.NOTICE,
+            Phrase(
+                vi="Bản sao lưu {file} có từ trước lần nâng cấp và vẫn giữ thông tin bạn đọc của ngày đó. Khi trạm đã"
+                " chạy tốt, hãy xóa tệp này.",
+                en="The backup {file} is from before an upgrade and still holds that day's identities of readers. Once"
+                " the station runs well, delete it.",
+            ).fill(file=backup.name),
+        )
+
+
 def _check_disk(home: Path) -> Finding:
-    usage = shutil.disk_usage(next(folder for folder in (home, *home.absolute().parents) if folder.exists()))
+    usage = shutil.disk_usage(next(folder for folder in (home, *home.absolute().parents) if os.access(folder, os.F_OK)))
     # As df counts: what only the system may use belongs to nobody.
     percent = round(100 * usage.used / (usage.used + usage.free))
     told = {"percent": percent, "free": f"{usage.free / 1e9:.1f}"}

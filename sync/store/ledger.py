@@ -1,18 +1,18 @@
 """The ledger: everything that a desk or a kiosk does, each act durable before it is answered.
 
-Theory of operation. An act runs in one immediate transaction on ``ledger.sqlite`` (WAL, ``synchronous=FULL``). Inside it
-the ledger asks :class:`~sync.store.current.Current` what holds, lets ``sync.circulation.decisions`` decide, and on a yes
-writes the event, its link in the hash chain, and the rows that ``projection.changes`` derives from it. Only when SQLite
-has committed does the act return. So whatever was answered is on disk, and after a crash at any instant an act is there
-whole or not at all. A refusal is recorded too, by its codes alone, and returned as
+Theory of operation. An act runs in one immediate transaction on ``ledger.sqlite`` (WAL, ``synchronous=FULL``). Inside
+it the ledger asks :class:`~sync.store.current.Current` what holds, lets ``sync.circulation.decisions`` decide, and on a
+yes writes the event, its link in the hash chain, and the rows that ``projection.changes`` derives from it. Only when
+SQLite has committed does the act return. So whatever was answered is on disk, and after a crash at any instant an act
+is there whole or not at all. A refusal is recorded too, by its codes alone, and returned as
 :class:`~sync.circulation.blocks.Refused`.
 
 The file has one writer: the thread that owns this object. The number and hash of the last event are kept in memory for
 that reason, and forgotten when a transaction fails, so that they are read anew from the file.
 
 Whose a token is goes into ``identity`` beside the events and can be deleted (:meth:`Ledger.forget`); the chain does not
-notice. Security bits: :meth:`Ledger.checkin` with ``tag_to_secure`` writes the repair row in the same transaction, to be
-cleared by :meth:`Ledger.tag_secured` once the tag has been armed and verified (design, law 1).
+notice. Security bits: :meth:`Ledger.checkin` with ``tag_to_secure`` writes the repair row in the same transaction, to
+be cleared by :meth:`Ledger.tag_secured` once the tag has been armed and verified (design, law 1).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Lent:
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """An item came back. ``loan`` is the one that ended, ``fee`` what it costs; ``put_aside`` why it is not for the shelf."""
+    """An item came back. ``loan`` is the one that ended, ``fee`` its cost; ``put_aside`` why not to the shelf."""
 
     entry: int
     item_id: str
@@ -163,8 +163,8 @@ class _Act:
 class Ledger(LedgerView):
     """A station's acts. Open with :meth:`open_for_writing`; a context manager; owned by one thread.
 
-    Every act raises :class:`~sync.store.errors.StoreError` when the disk or the file will not have it; then nothing of it
-    has happened.
+    Every act raises :class:`~sync.store.errors.StoreError` when the disk or the file will not have it; then nothing of
+    it has happened.
     """
 
     def __init__(self, file: LedgerFile, station: str, epoch: int, branch: str, clock: Clock, actor: str) -> None:

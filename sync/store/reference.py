@@ -172,7 +172,9 @@ class Reference:
 
 
 _WANTED: sa.BindParameter[str] = sa.bindparam("wanted", expanding=True)
-_CLAIMS = sa.select(tables.item.c.item_id, tables.item.c.source_record, tables.item.c.title_id).where(tables.item.c.item_id.in_(_WANTED))
+_CLAIMS = sa.select(tables.item.c.item_id, tables.item.c.source_record, tables.item.c.title_id).where(
+    tables.item.c.item_id.in_(_WANTED)
+)
 _TITLES = sa.select(tables.title).where(tables.title.c.title_id.in_(_WANTED))
 _ROW_NUMBERS = sa.select(tables.title.c.id).where(tables.title.c.title_id.in_(_WANTED))
 _OWNERS = sa.union_all(

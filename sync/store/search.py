@@ -465,7 +465,7 @@ class Catalogue:
         of_page = sa.select(item).where(item.c.title_id.in_(items)).order_by(item.c.item_id)
         for row in self._execute(of_page).mappings():
             items[row["title_id"]].append(as_item(row))
-        # The file has another writer: a title may be gone between the search and here.
+        # The file has another writer: without a transaction around, a title may go between the search and here.
         found = (titles[id_] for id_ in ids if id_ in titles)
         return tuple(Hit(one, tuple(items[one.title_id])) for one in found)
 

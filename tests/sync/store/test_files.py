@@ -411,7 +411,9 @@ def test_a_reference_that_cannot_be_used_is_refused_until_it_is_put_right(home: 
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     rubbish = tmp_path / "rubbish"
     rubbish.write_bytes(b"no database at all " * 500)
+    kept = tmp_path / "kept"
     with open_ledger(home) as station:
+        (home / "reference.sqlite").replace(kept)
         for bad, error in ((newer, NewerDatabase), (rubbish, NotADatabase)):
             bad.replace(home / "reference.sqlite")
             for _ in range(2):
@@ -420,6 +422,8 @@ def test_a_reference_that_cannot_be_used_is_refused_until_it_is_put_right(home: 
         (home / "reference.sqlite").unlink()
         with pytest.raises(NoDatabase, match=r"reference\.sqlite"):
             record(station, 1)
+        kept.replace(home / "reference.sqlite")  # the very file that was there first
+        assert rule_set(station) == "old"
         for log in ("-wal", "-shm"):
             (home / f"reference.sqlite{log}").unlink(missing_ok=True)
         good.replace(home / "reference.sqlite")
@@ -928,6 +932,11 @@ def test_a_folder_without_the_right_to_write_is_told(home: Path) -> None:
             path.chmod(0o400)
         with pytest.raises(ReadOnlyDisk):
             open_ledger(home)
+        home.chmod(0o000)
+        for attempt in openings():
+            with pytest.raises(ReadOnlyDisk):
+                attempt(home)
+        assert levels(home) == {"ledger.file": Level.FAILURE, "reference.file": Level.FAILURE}
     finally:
         home.chmod(0o700)
 

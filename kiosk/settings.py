@@ -1,25 +1,23 @@
-"""``tramsach config``: are the settings right, what are they, and where does each come from."""
+"""Settings in the terminal: are they right, what are they, and where does each come from."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
-from typing import Annotated
-
-import typer
+from pathlib import Path
 
 from config.loader import Problems, dump
-from kiosk.commands.options import Json, answers, example, home
 from kiosk.i18n import _, language
 from kiosk.station import read_settings
 from kiosk.terminal import Answers, table
 from sync.circulation.blocks import day
-from sync.circulation.policy import ANY, LoanPolicy, Origin
+from sync.circulation.policy import LoanPolicy, Origin
 from sync.intake.rules import HOLIDAYS_FILE, known_until, write_holidays
 
 
-def check(context: typer.Context, as_json: Json = False) -> None:
-    say = answers(as_json)
-    settings = read_settings(home(context))
+def check(say: Answers, home: Path) -> None:
+    """Say that all settings are right, or name every mistake."""
+    settings = read_settings(home)
     if isinstance(settings, Problems):
         _report(say, settings)
     else:
@@ -33,21 +31,14 @@ def check(context: typer.Context, as_json: Json = False) -> None:
                 rows=len(rules.policies),
             )
         )
-    raise typer.Exit(say.code)
 
 
-def show(
-    context: typer.Context,
-    category: Annotated[str | None, typer.Option(help=_("Show the loan policy of this category of reader."))] = None,
-    item_type: Annotated[str, typer.Option(help=_("… for this type of item."))] = ANY,
-    branch: Annotated[str | None, typer.Option(help=_("… at this branch; the station's own if not given."))] = None,
-    as_json: Json = False,
-) -> None:
-    say = answers(as_json)
-    settings = read_settings(home(context))
+def show(say: Answers, home: Path, category: str | None, item_type: str, branch: str | None) -> None:
+    """Show the settings, or one loan policy, each value with its origin."""
+    settings = read_settings(home)
     if isinstance(settings, Problems):
         _report(say, settings)
-        raise typer.Exit(say.code)
+        return
     station, rules = settings.station.value, settings.rules.rules
     if category is not None:
         at = branch or station.branch
@@ -57,7 +48,7 @@ def show(
                     code=at, known=", ".join(b.code for b in rules.branches)
                 )
             )
-            raise typer.Exit(say.code)
+            return
         rows = _policy_rows(rules.policy(at, category, item_type))
         heading = _("Loan policy: {category} × {item_type} at {branch}").format(
             category=category, item_type=item_type, branch=rules.network.name(at)
@@ -74,15 +65,11 @@ def show(
     for row in rows:
         grid.add_row(*row)
     say.show(grid)
-    raise typer.Exit(say.code)
 
 
-def holidays(
-    context: typer.Context,
-    years: Annotated[list[int], typer.Argument(metavar="YEAR…", help=_("Years, such as 2027."), min=1901, max=2100)],
-) -> None:
-    say = answers(False)
-    written = write_holidays(home(context), tuple(sorted(set(years))))
+def holidays(say: Answers, home: Path, years: Sequence[int]) -> None:
+    """Write the public holidays of some years and show them."""
+    written = write_holidays(home, tuple(sorted(set(years))))
     if isinstance(written, Problems):
         _report(say, written)
     else:
@@ -92,7 +79,6 @@ def holidays(
         for extra in written.extra_days:
             grid.add_row(day(extra.day), _("open: {reason}").format(reason=extra.reason))
         say.show(grid, _("Check the list against the government's announcement; the file may be edited."))
-    raise typer.Exit(say.code)
 
 
 def _report(say: Answers, problems: Problems) -> None:
@@ -116,20 +102,3 @@ def _origin(origin: Origin) -> str:
     if not origin.branch:
         return _("product default")
     return f"{origin.branch} · {origin.category} × {origin.item_type}"
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the application."""
-    group = typer.Typer(
-        help=_("Settings: check them, see them, and where each value comes from."), no_args_is_help=True
-    )
-    group.command(help=_("Check all settings and rules; every mistake is named at once."))(check)
-    group.command(
-        help=_("Show the settings, or one loan policy, with the origin of each value."),
-        epilog=example("tramsach config show --category child --item-type book"),
-    )(show)
-    group.command(
-        help=_("Write the public holidays of some years to the station's calendar."),
-        epilog=example("tramsach config holidays 2026 2027"),
-    )(holidays)
-    app.add_typer(group, name="config", rich_help_panel=_("Station"))

@@ -1,20 +1,16 @@
-"""``tramsach doctor``: one page that says what is wrong and what to do."""
+"""The station's doctor: one page that says what is wrong and what to do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from config.loader import Problems
 from config.phrase import Phrase
-from kiosk.commands.options import Json, answers, example, home
 from kiosk.i18n import _, language
 from kiosk.station import desk, onlooker, read_settings
-from kiosk.terminal import table
+from kiosk.terminal import Answers, table
 from sync.circulation.blocks import Code, block, day
 from sync.circulation.model import local_day
 from sync.intake.rules import known_until
@@ -26,23 +22,14 @@ from sync.store.files import Finding, Level, check
 _HOLIDAYS_AHEAD = timedelta(days=60)
 
 
-def doctor(
-    context: typer.Context,
-    confirm_clock: Annotated[
-        bool,
-        typer.Option(
-            "--confirm-clock", help=_("You have checked the station's date and time: believe the clock again.")
-        ),
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    say, folder = answers(as_json), home(context)
+def doctor(say: Answers, home: Path, *, confirm_clock: bool) -> None:
+    """Examine the station and print one page; ``confirm_clock`` first says that a person has checked the clock."""
     if confirm_clock:
-        with desk(folder, command="tramsach doctor") as (ledger, _station):
+        with desk(home, command="tramsach doctor") as (ledger, _station):
             ledger.confirm_clock()
-    findings = list(examine(folder))
+    findings = list(examine(home))
     say.document([{"check": f.code, "level": f.level.value, "message": f.phrase.say(language())} for f in findings])
-    grid = table(_("Station in {folder}").format(folder=folder), "", _("Check"), _("Finding"))
+    grid = table(_("Station in {folder}").format(folder=home), "", _("Check"), _("Finding"))
     for finding in findings:
         grid.add_row(_MARKS[finding.level], finding.code, finding.phrase.say(language()))
     say.show(grid)
@@ -51,7 +38,6 @@ def doctor(
             say.fail(finding.phrase)
     if not any(f.level is Level.FAILURE for f in findings):
         say.show(_("Nothing is wrong."))
-    raise typer.Exit(say.code)
 
 
 _MARKS = {Level.OK: "✓", Level.NOTICE: "!", Level.FAILURE: "✗"}
@@ -90,8 +76,8 @@ def examine(folder: Path) -> Iterator[Finding]:
     except StoreError as error:
         yield Finding("events", Level.FAILURE, error.phrase)
         return
-    for problem in verified.problems:
-        yield Finding("events", Level.FAILURE, problem)
+    for found in verified.problems:
+        yield Finding("events", Level.FAILURE, found)
     if not verified.problems:
         n = verified.events
         yield Finding(
@@ -120,12 +106,3 @@ def examine(folder: Path) -> Iterator[Finding]:
             Level.NOTICE,
             Phrase(f"{n} chip chờ kích hoạt lại an ninh.", f"{n} tags wait to be secured again."),
         )
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add this command to the application."""
-    app.command(
-        help=_("Look the station over: one page that says what is wrong and what to do."),
-        epilog=example("tramsach doctor"),
-        rich_help_panel=_("Station"),
-    )(doctor)

@@ -1,4 +1,4 @@
-"""The desk in the terminal: checkout, checkin, renew, account, and what a desk needs beside them.
+"""The desk in the terminal: what its commands do.
 
 One command is one visit. Each item is an act of its own: one that is refused never holds up the others, and the command
 ends with 1 when any was.
@@ -7,77 +7,54 @@ ends with 1 when any was.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from pathlib import Path
 
-import typer
-
-from kiosk.commands.options import Json, answers, example, home
 from kiosk.i18n import _
+from kiosk.pages import account_tables, loans_table, named, returns_table, why
 from kiosk.station import desk, onlooker
-from kiosk.terminal import Answers, account_tables, loans_table, money, named, returns_table, why
-from sync.circulation.blocks import Refused
+from kiosk.terminal import Answers
+from sync.circulation.blocks import Refused, money
 from sync.circulation.model import ServiceMode
 from sync.store.ledger import Extended, Ledger, Lent
 from sync.store.view import Account
 from sync.text import masked_name, nfc
 
-Item = Annotated[str, typer.Argument(metavar="ITEM", help=_("The item's barcode (accession number)."))]
-Items = Annotated[list[str], typer.Argument(metavar="ITEM…", help=_("Barcodes (accession numbers), one or more."))]
-Patron = Annotated[str, typer.Argument(metavar="PATRON", help=_("The reader's card number."))]
 
-
-def checkout(
-    context: typer.Context,
-    patron: Patron,
-    items: Items,
-    mode: Annotated[
-        ServiceMode | None, typer.Option(help=_("How the items are used; the station's setting if not given."))
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    say = answers(as_json)
-    with desk(home(context), command="tramsach checkout") as (ledger, station):
-        chosen = mode or ServiceMode(station.service_mode)
+def checkout(say: Answers, home: Path, patron: str, items: Sequence[str], mode: str | None) -> None:
+    """Lend items to a reader, or count them as read on site; each refused item is told on its own."""
+    with desk(home, command="tramsach checkout") as (ledger, station):
+        chosen = ServiceMode(mode or station.service_mode)
         visit = ledger.open_visit()
         if chosen is ServiceMode.ON_SITE:
             done = [(item, ledger.use_on_site(nfc(item), visit=visit)) for item in items]
             ledger.close_visit(visit, "done")
             say.document([{"item_id": item, "ok": True, "due": None, "blocks": [], "message": ""} for item, _r in done])
             say.show(_("Read on site: {count}.").format(count=len(done)))
-            raise typer.Exit(say.code)
+            return
         results = [(nfc(i), ledger.checkout(nfc(patron), nfc(i), mode=chosen, visit=visit)) for i in items]
         lent = [r for _i, r in results if isinstance(r, Lent)]
         ledger.close_visit(visit, "done", out=len(lent))
         _show_loans(say, ledger, _("Checked out"), results)
-    raise typer.Exit(say.code)
 
 
-def renew(
-    context: typer.Context,
-    patron: Patron,
-    items: Annotated[
-        list[str] | None, typer.Argument(metavar="[ITEM…]", help=_("Barcodes; everything on loan if none is given."))
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    say = answers(as_json)
-    with desk(home(context), command="tramsach renew") as (ledger, _station):
+def renew(say: Answers, home: Path, patron: str, items: Sequence[str]) -> None:
+    """Renew some of a reader's items, or everything when none is named."""
+    with desk(home, command="tramsach renew") as (ledger, _station):
         chosen = [nfc(i) for i in items or ()] or [line.loan.item_id for line in ledger.account(nfc(patron)).loans]
         if not chosen:
             say.document([])
             say.show(_("This reader has nothing on loan."))
-            raise typer.Exit(say.code)
+            return
         visit = ledger.open_visit()
         results = [(item, ledger.renew(nfc(patron), item, visit=visit)) for item in chosen]
         extended = [r for _i, r in results if isinstance(r, Extended)]
         ledger.close_visit(visit, "done", renewed=len(extended))
         _show_loans(say, ledger, _("Renewed"), results)
-    raise typer.Exit(say.code)
 
 
-def checkin(context: typer.Context, items: Items, as_json: Json = False) -> None:
-    say = answers(as_json)
-    with desk(home(context), command="tramsach checkin") as (ledger, _station):
+def checkin(say: Answers, home: Path, items: Sequence[str]) -> None:
+    """Take items back."""
+    with desk(home, command="tramsach checkin") as (ledger, _station):
         visit = ledger.open_visit()
         results = [ledger.checkin(nfc(item), visit=visit) for item in items]
         ledger.close_visit(visit, "done", back=len(results))
@@ -99,62 +76,38 @@ def checkin(context: typer.Context, items: Items, as_json: Json = False) -> None
         ]
     )
     say.show(returns_table(results))
-    raise typer.Exit(say.code)
 
 
-def account(context: typer.Context, patron: Patron, as_json: Json = False) -> None:
-    say = answers(as_json)
-    with onlooker(home(context)) as view:
+def account(say: Answers, home: Path, patron: str) -> None:
+    """Show a reader's account."""
+    with onlooker(home) as view:
         found = view.account(nfc(patron))
     if found.patron is None and not found.loans:
         say.document(None)
         say.fail(_("No reader has the card {number}. Check the number, or import the readers.").format(number=patron))
-        raise typer.Exit(say.code)
+        return
     say.document(_account_document(found))
     say.show(*account_tables(found))
-    raise typer.Exit(say.code)
 
 
-def undo(
-    context: typer.Context,
-    entry: Annotated[int, typer.Argument(metavar="NUMBER", help=_("The act's number, as the command showed it."))],
-) -> None:
-    say = answers(False)
-    with desk(home(context), command="tramsach undo") as (ledger, _station):
+def undo(say: Answers, home: Path, entry: int) -> None:
+    """Undo an act by its number."""
+    with desk(home, command="tramsach undo") as (ledger, _station):
         done = ledger.undo(entry)
     if isinstance(done, Refused):
         say.fail(why(done.blocks))
     else:
         say.show(_("Undone: act {number} on item {item}.").format(number=entry, item=done.item_id))
-    raise typer.Exit(say.code)
 
 
-def pay(
-    context: typer.Context,
-    fee: Annotated[str, typer.Argument(metavar="FEE", help=_("The fee's number, from `tramsach account`."))],
-    amount: Annotated[int | None, typer.Option(help=_("Whole đồng; all that is owed if not given."))] = None,
-) -> None:
-    _settle(context, fee, amount, None)
-
-
-def waive(
-    context: typer.Context,
-    fee: Annotated[str, typer.Argument(metavar="FEE", help=_("The fee's number, from `tramsach account`."))],
-    reason: Annotated[str, typer.Option(help=_("Why; kept with the act."))],
-    amount: Annotated[int | None, typer.Option(help=_("Whole đồng; all that is owed if not given."))] = None,
-) -> None:
-    _settle(context, fee, amount, nfc(reason))
-
-
-def _settle(context: typer.Context, fee_id: str, amount: int | None, reason: str | None) -> None:
-    say = answers(False)
-    with desk(home(context), command="tramsach fees") as (ledger, _station):
-        done = ledger.pay(fee_id, amount) if reason is None else ledger.waive(fee_id, amount, reason=reason)
+def settle_fee(say: Answers, home: Path, fee_id: str, amount: int | None, reason: str | None) -> None:
+    """Take money for a fee, or forgive it where a reason is given."""
+    with desk(home, command="tramsach fees") as (ledger, _station):
+        done = ledger.pay(fee_id, amount) if reason is None else ledger.waive(fee_id, amount, reason=nfc(reason))
     if isinstance(done, Refused):
         say.fail(why(done.blocks))
     else:
         say.show(_("Still owed of this fee: {amount}.").format(amount=money(done.outstanding)))
-    raise typer.Exit(say.code)
 
 
 def _show_loans(
@@ -213,34 +166,3 @@ def _account_document(found: Account) -> dict[str, object]:
         "fees": [{"fee_id": fee.fee_id, "kind": fee.kind.value, "owed": fee.outstanding} for fee in found.fees],
         "owed": found.owed,
     }
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the application."""
-    app.command(
-        help=_("Lend items to a reader."),
-        epilog=example("tramsach checkout TN000123 TN.000001 TN.000002"),
-        rich_help_panel=_("Desk"),
-    )(checkout)
-    app.command(help=_("Take items back."), epilog=example("tramsach checkin TN.000001"), rich_help_panel=_("Desk"))(
-        checkin
-    )
-    app.command(
-        help=_("Renew what a reader has: some items, or everything."),
-        epilog=example("tramsach renew TN000123"),
-        rich_help_panel=_("Desk"),
-    )(renew)
-    app.command(
-        help=_("Show a reader's loans, holds and fees."),
-        epilog=example("tramsach account TN000123 --json"),
-        rich_help_panel=_("Desk"),
-    )(account)
-    app.command(
-        help=_("Undo a checkout, checkin or renewal that was the last act on its item."),
-        epilog=example("tramsach undo 1042"),
-        rich_help_panel=_("Desk"),
-    )(undo)
-    fees = typer.Typer(help=_("Take or waive what a reader owes."), no_args_is_help=True)
-    fees.command(help=_("Take money for a fee."), epilog=example("tramsach fees pay 3f2a… --amount 5000"))(pay)
-    fees.command(help=_("Forgive a fee."), epilog=example("tramsach fees waive 3f2a… --reason 'ốm'"))(waive)
-    app.add_typer(fees, name="fees", rich_help_panel=_("Desk"))

@@ -9,12 +9,8 @@ import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from kiosk.cli import run
-from kiosk.commands.options import answers, example
 from kiosk.demo.library import make_home
 from kiosk.demo.tour import play
 from kiosk.i18n import _, language
@@ -23,12 +19,8 @@ from sync.circulation.model import local_day
 from sync.store.clock import read_clock
 
 
-def demo(
-    headless: Annotated[bool, typer.Option("--headless", help=_("Play the tour and stop; ask for nothing."))] = False,
-    out: Annotated[Path | None, typer.Option(help=_("Leave summary.json here."), file_okay=False)] = None,
-    keep: Annotated[Path | None, typer.Option(help=_("Make the library in this new folder and keep it."))] = None,
-) -> None:
-    say = answers(False)
+def demo(say: Answers, *, headless: bool, out: Path | None, keep: Path | None) -> None:
+    """Make the library, play the tour, then hand the desk over where somebody sits at the terminal."""
     if keep is not None:
         if keep.exists():
             say.fail(
@@ -36,12 +28,11 @@ def demo(
                     "{folder} is already there. Name a new folder, or use it: tramsach --home {folder} search kieu"
                 ).format(folder=keep)
             )
-            raise typer.Exit(say.code)
+            return
         _play(say, keep, headless, out)
     else:
         with tempfile.TemporaryDirectory(prefix="tramsach-demo-") as folder:
             _play(say, Path(folder) / "home", headless, out)
-    raise typer.Exit(say.code)
 
 
 def _play(say: Answers, home: Path, headless: bool, out: Path | None) -> None:
@@ -74,12 +65,3 @@ def _line() -> str:
         return input("tramsach> ").strip()
     except (EOFError, KeyboardInterrupt):
         return ""
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add this command to the application."""
-    app.command(
-        help=_("A whole library to try: 300 titles, 60 invented readers, and a tour of the desk."),
-        epilog=example("tramsach demo --lang en"),
-        rich_help_panel=_("Start here"),
-    )(demo)

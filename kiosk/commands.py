@@ -1,0 +1,376 @@
+"""The surface of ``tramsach``: every command, its arguments, its help. What the commands do is in modules of their own.
+
+Those modules are imported inside the commands, and nothing heavy at the top: help and shell completion have to answer
+at once (``make bench`` measures it), and the database library alone takes longer to load than that.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from config.station import home_folder
+from kiosk.i18n import _
+from kiosk.terminal import Answers
+from sync.circulation.model import ServiceMode
+
+Json = Annotated[bool, typer.Option("--json", help=_("Print one JSON document for a machine to read."))]
+DryRun = Annotated[bool, typer.Option("--dry-run", help=_("Read and report everything, write nothing."))]
+Patron = Annotated[str, typer.Argument(metavar="PATRON", help=_("The reader's card number."))]
+Items = Annotated[list[str], typer.Argument(metavar="ITEM…", help=_("Barcodes (accession numbers), one or more."))]
+Fee = Annotated[str, typer.Argument(metavar="FEE", help=_("The fee's number, from `tramsach account`."))]
+Amount = Annotated[int | None, typer.Option(help=_("Whole đồng; all that is owed if not given."))]
+
+
+def application() -> typer.Typer:
+    """The application with all its commands, in the language of this process."""
+    app = typer.Typer(
+        name="tramsach",
+        help=_("Trạm Sách: lending, returns and catalogue of a library station."),
+        epilog=_example("tramsach demo"),
+        invoke_without_command=True,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_main)
+    app.command(
+        help=_("A whole library to try: 300 titles, 60 invented readers, and a tour of the desk."),
+        epilog=_example("tramsach demo --lang en"),
+        rich_help_panel=_("Start here"),
+    )(demo)
+    _add_desk(app)
+    _add_catalogue(app)
+    _add_station(app)
+    return app
+
+
+def _main(
+    context: typer.Context,
+    home: Annotated[
+        Path | None, typer.Option(help=_("The station's folder; TRAMSACH_HOME if not given."), file_okay=False)
+    ] = None,
+    lang: Annotated[str, typer.Option(help=_("vi or en; the terminal's locale if not given."))] = "",
+    show_version: Annotated[bool, typer.Option("--version", help=_("Show the version."), is_eager=True)] = False,
+) -> None:
+    if show_version:
+        typer.echo(f"tramsach {version('tramsach')}")
+        raise typer.Exit
+    if lang not in ("", "vi", "en"):
+        raise typer.BadParameter(_("the languages are vi and en"), param_hint="--lang")
+    context.obj = home_folder(home)
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help=_("Play the tour and stop; ask for nothing."))] = False,
+    out: Annotated[Path | None, typer.Option(help=_("Leave summary.json here."), file_okay=False)] = None,
+    keep: Annotated[Path | None, typer.Option(help=_("Make the library in this new folder and keep it."))] = None,
+) -> None:
+    from kiosk.demo import show
+
+    say = Answers()
+    show.demo(say, headless=headless, out=out, keep=keep)
+    _end(say)
+
+
+# --- the desk ---------------------------------------------------------------------------------------------------------
+
+
+def checkout(
+    context: typer.Context,
+    patron: Patron,
+    items: Items,
+    mode: Annotated[
+        ServiceMode | None, typer.Option(help=_("How the items are used; the station's setting if not given."))
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    from kiosk import desk
+
+    say = Answers(as_json=as_json)
+    desk.checkout(say, _home(context), patron, items, mode)
+    _end(say)
+
+
+def checkin(context: typer.Context, items: Items, as_json: Json = False) -> None:
+    from kiosk import desk
+
+    say = Answers(as_json=as_json)
+    desk.checkin(say, _home(context), items)
+    _end(say)
+
+
+def renew(
+    context: typer.Context,
+    patron: Patron,
+    items: Annotated[
+        list[str] | None, typer.Argument(metavar="[ITEM…]", help=_("Barcodes; everything on loan if none is given."))
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    from kiosk import desk
+
+    say = Answers(as_json=as_json)
+    desk.renew(say, _home(context), patron, items or ())
+    _end(say)
+
+
+def account(context: typer.Context, patron: Patron, as_json: Json = False) -> None:
+    from kiosk import desk
+
+    say = Answers(as_json=as_json)
+    desk.account(say, _home(context), patron)
+    _end(say)
+
+
+def undo(
+    context: typer.Context,
+    entry: Annotated[int, typer.Argument(metavar="NUMBER", help=_("The act's number, as the command showed it."))],
+) -> None:
+    from kiosk import desk
+
+    say = Answers()
+    desk.undo(say, _home(context), entry)
+    _end(say)
+
+
+def pay(context: typer.Context, fee: Fee, amount: Amount = None) -> None:
+    from kiosk import desk
+
+    say = Answers()
+    desk.settle_fee(say, _home(context), fee, amount, None)
+    _end(say)
+
+
+def waive(
+    context: typer.Context,
+    fee: Fee,
+    reason: Annotated[str, typer.Option(help=_("Why; kept with the act."))],
+    amount: Amount = None,
+) -> None:
+    from kiosk import desk
+
+    say = Answers()
+    desk.settle_fee(say, _home(context), fee, amount, reason)
+    _end(say)
+
+
+def _add_desk(app: typer.Typer) -> None:
+    panel = _("Desk")
+    app.command(
+        help=_("Lend items to a reader."),
+        epilog=_example("tramsach checkout TN000101 TN.00011 TN.00081"),
+        rich_help_panel=panel,
+    )(checkout)
+    app.command(help=_("Take items back."), epilog=_example("tramsach checkin TN.00011"), rich_help_panel=panel)(
+        checkin
+    )
+    app.command(
+        help=_("Renew what a reader has: some items, or everything."),
+        epilog=_example("tramsach renew TN000101"),
+        rich_help_panel=panel,
+    )(renew)
+    app.command(
+        help=_("Show a reader's loans, holds and fees."),
+        epilog=_example("tramsach account TN000101 --json"),
+        rich_help_panel=panel,
+    )(account)
+    app.command(
+        help=_("Undo a checkout, checkin or renewal that was the last act on its item."),
+        epilog=_example("tramsach undo 1042"),
+        rich_help_panel=panel,
+    )(undo)
+    fees = typer.Typer(help=_("Take or waive what a reader owes."), no_args_is_help=True)
+    fees.command(help=_("Take money for a fee."), epilog=_example("tramsach fees pay 3f2a… --amount 5000"))(pay)
+    fees.command(help=_("Forgive a fee."), epilog=_example("tramsach fees waive 3f2a… --reason 'ốm'"))(waive)
+    app.add_typer(fees, name="fees", rich_help_panel=panel)
+
+
+# --- catalogue and readers --------------------------------------------------------------------------------------------
+
+
+def import_titles(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=_("MARC 21 (.mrc) or MARCXML files."))],
+    mapping: Annotated[
+        str, typer.Option(help=_("Where the copies are described: auto, koha (952), 949, 852, or a mapping file."))
+    ] = "auto",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    from kiosk import catalogue
+
+    say = Answers(as_json=as_json)
+    catalogue.import_titles(say, _home(context), files, mapping, dry_run=dry_run)
+    _end(say)
+
+
+def import_readers(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=_("CSV or XLSX files with a line of headings."))],
+    mapping: Annotated[
+        str, typer.Option(help=_("auto recognises the usual headings; or a file that names your columns."))
+    ] = "auto",
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    from kiosk import catalogue
+
+    say = Answers(as_json=as_json)
+    catalogue.import_readers(say, _home(context), files, mapping, dry_run=dry_run)
+    _end(say)
+
+
+def forget(
+    context: typer.Context,
+    patron: Patron,
+    yes: Annotated[bool, typer.Option("--yes", help=_("Do not ask."))] = False,
+) -> None:
+    from kiosk import catalogue
+
+    if not yes:
+        typer.confirm(_("Erase this reader and every link to past loans? It cannot be undone."), abort=True)
+    say = Answers()
+    catalogue.forget(say, _home(context), patron)
+    _end(say)
+
+
+def search(
+    context: typer.Context,
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORDS…", help=_("Title, author, subject, call number, barcode or ISBN."))
+    ],
+    limit: Annotated[int, typer.Option(min=1, max=200, help=_("At most so many titles."))] = 10,
+    page: Annotated[int, typer.Option(min=1, help=_("Which page of so many."))] = 1,
+    as_json: Json = False,
+) -> None:
+    from kiosk import catalogue
+
+    say = Answers(as_json=as_json)
+    catalogue.search(say, _home(context), " ".join(words), limit=limit, page=page)
+    _end(say)
+
+
+def _add_catalogue(app: typer.Typer) -> None:
+    panel = _("Catalogue and readers")
+    app.command(
+        help=_("Find titles, with or without diacritics."),
+        epilog=_example("tramsach search truyen kieu"),
+        rich_help_panel=panel,
+    )(search)
+    titles = typer.Typer(help=_("The catalogue: titles and items."), no_args_is_help=True)
+    titles.callback()(_group)
+    titles.command(
+        "import",
+        help=_("Bring in a catalogue from another system; nothing comes in twice."),
+        epilog=_example("tramsach catalogue import export.mrc --mapping koha --dry-run"),
+    )(import_titles)
+    app.add_typer(titles, name="catalogue", rich_help_panel=panel)
+    patrons = typer.Typer(help=_("Readers: import a list, forget one."), no_args_is_help=True)
+    patrons.command(
+        "import",
+        help=_("Bring in readers from a list; nobody comes in twice."),
+        epilog=_example("tramsach patrons import ban-doc.xlsx"),
+    )(import_readers)
+    patrons.command(
+        help=_("Erase a reader who has nothing out and owes nothing."),
+        epilog=_example("tramsach patrons forget TN000101"),
+    )(forget)
+    app.add_typer(patrons, name="patrons", rich_help_panel=panel)
+
+
+def _group() -> None:
+    """Makes a group of one command a group all the same."""
+
+
+# --- the station ------------------------------------------------------------------------------------------------------
+
+
+def check(context: typer.Context, as_json: Json = False) -> None:
+    from kiosk import settings
+
+    say = Answers(as_json=as_json)
+    settings.check(say, _home(context))
+    _end(say)
+
+
+def show(
+    context: typer.Context,
+    category: Annotated[str | None, typer.Option(help=_("Show the loan policy of this category of reader."))] = None,
+    item_type: Annotated[str, typer.Option(help=_("… for this type of item."))] = "*",
+    branch: Annotated[str | None, typer.Option(help=_("… at this branch; the station's own if not given."))] = None,
+    as_json: Json = False,
+) -> None:
+    from kiosk import settings
+
+    say = Answers(as_json=as_json)
+    settings.show(say, _home(context), category, item_type, branch)
+    _end(say)
+
+
+def holidays(
+    context: typer.Context,
+    years: Annotated[list[int], typer.Argument(metavar="YEAR…", help=_("Years, such as 2027."), min=1901, max=2100)],
+) -> None:
+    from kiosk import settings
+
+    say = Answers()
+    settings.holidays(say, _home(context), years)
+    _end(say)
+
+
+def doctor(
+    context: typer.Context,
+    confirm_clock: Annotated[
+        bool,
+        typer.Option(
+            "--confirm-clock", help=_("You have checked the station's date and time: believe the clock again.")
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    from kiosk import doctor as work
+
+    say = Answers(as_json=as_json)
+    work.doctor(say, _home(context), confirm_clock=confirm_clock)
+    _end(say)
+
+
+def _add_station(app: typer.Typer) -> None:
+    panel = _("Station")
+    app.command(
+        help=_("Look the station over: one page that says what is wrong and what to do."),
+        epilog=_example("tramsach doctor"),
+        rich_help_panel=panel,
+    )(doctor)
+    config = typer.Typer(
+        help=_("Settings: check them, see them, and where each value comes from."), no_args_is_help=True
+    )
+    config.command(help=_("Check all settings and rules; every mistake is named at once."))(check)
+    config.command(
+        help=_("Show the settings, or one loan policy, with the origin of each value."),
+        epilog=_example("tramsach config show --category child --item-type book"),
+    )(show)
+    config.command(
+        help=_("Write the public holidays of some years to the station's calendar."),
+        epilog=_example("tramsach config holidays 2026 2027"),
+    )(holidays)
+    app.add_typer(config, name="config", rich_help_panel=panel)
+
+
+def _home(context: typer.Context) -> Path:
+    found = context.find_object(Path)
+    if found is None:
+        raise RuntimeError("a command ran without the application's own options")
+    return found
+
+
+def _example(command: str) -> str:
+    return _("Example: {command}").format(command=command)
+
+
+def _end(say: Answers) -> NoReturn:
+    raise typer.Exit(say.code)

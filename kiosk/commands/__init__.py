@@ -1,1 +1,0 @@
-"""The commands of ``tramsach``, by subject. Each module adds its own to the application when ``kiosk.cli`` builds it."""
