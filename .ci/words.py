@@ -29,7 +29,6 @@ LIBRARY = (
     "[default: {}]",
     "required",
     "default: {default}",
-    "No such command {name!r}.",
     "Missing command.",
 )
 

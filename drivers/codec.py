@@ -1,14 +1,14 @@
 """What a codec is: bytes in, frames out, and commands that know no port. Pure, as every codec of the room is.
 
-A :class:`Decoder` is given bytes as they come, in whatever pieces, and gives back whole frames; "not yet" is a value, and
-what can be no frame is skipped and counted, so that a decoder gets back into step by itself. Its buffer is bounded: a
-frame has a greatest length, and a claim of more is rubbish.
+A :class:`Decoder` is given bytes as they come, in whatever pieces, and gives back whole frames; "not yet" is a value,
+and what can be no frame is skipped and counted, so that a decoder gets back into step by itself. Its buffer is
+bounded: a frame has a greatest length, and a claim of more is rubbish.
 
-A *command* is a generator. It yields the bytes to send, is resumed with one frame that arrived afterwards, and returns a
-typed result. A frame that does not answer it (a late answer, something the device says by itself) it passes over by
-yielding ``b""``: send nothing, hear the next one. What goes wrong is thrown into it at the ``yield``, so a command that
-knows what to do about a lost answer catches it. :class:`drivers.port.Dialogue` runs commands over a port; a test runs
-them by hand::
+A *command* is a generator. It yields the bytes to send, is resumed with one frame that arrived afterwards, and
+returns a typed result. A frame that does not answer it (a late answer, something the device says by itself) it passes
+over by yielding ``b""``: send nothing, hear the next one. What goes wrong is thrown into it at the ``yield``, so a
+command that knows what to do about a lost answer catches it. :class:`drivers.port.Dialogue` runs commands over a
+port; a test runs them by hand::
 
     command = reader_version()
     assert next(command) == bytes.fromhex("05FF65E5CB")
@@ -57,7 +57,7 @@ class Decoder(Protocol):
         ...
 
     def silence(self) -> None:
-        """The line has been quiet for longer than any pause within a frame: what is half there will not be completed."""
+        """The line has been quiet for longer than any pause within a frame: what is half there stays so."""
         ...
 
 

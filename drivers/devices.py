@@ -5,8 +5,8 @@ above, speak in these words.
 
 A driver has two halves. The *codec* is pure: a decoder cuts the bytes that arrive into frames, and each command is a
 generator that yields the bytes to send, is resumed with the frame that answers, and returns a typed result (see
-:mod:`drivers.port`, which runs them). The *shell* is a :class:`Device`: it owns a port, runs commands over it, and turns
-what it learns into events. The supervisor owns the device. The loop of a caller, in full::
+:mod:`drivers.port`, which runs them). The *shell* is a :class:`Device`: it owns a port, runs commands over it, and
+turns what it learns into events. The supervisor owns the device. The loop of a caller, in full::
 
     events: queue.SimpleQueue[DeviceEvent] = queue.SimpleQueue()
     with Supervisor(events.put) as supervisor:
@@ -31,10 +31,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeAlias
 
 from drivers.iso15693 import SecurityResult, TagFault, Uid
-from drivers.iso28560 import TagContent
+from drivers.iso28560 import Decoded
 
 # --- what goes wrong ---------------------------------------------------------------------------------------------
 
@@ -102,6 +102,21 @@ class NotSupported(DeviceError):
     """The device is there and well, and of a kind that cannot do this: a pad that reads no ISO 15693, say."""
 
     code = "not_supported"
+
+
+# --- tags --------------------------------------------------------------------------------------------------------
+#
+# What can be on a tag is told in drivers.iso28560, what can become of its security mark in drivers.iso15693.
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableTag:
+    """A tag that is seen but cannot be read; shifted a little, it may yet be."""
+
+    fault: TagFault
+
+
+TagContent: TypeAlias = Decoded | UnreadableTag
 
 
 # --- cards -------------------------------------------------------------------------------------------------------
@@ -285,7 +300,7 @@ class PrinterStatus:
     paper: Paper = Paper.UNKNOWN
 
 
-DeviceEvent = (
+DeviceEvent: TypeAlias = (
     DeviceBack
     | DeviceLost
     | TagArrived
@@ -313,7 +328,7 @@ class Identity:
 
 
 class Device(Protocol):
-    """One open connection to one device. One thread uses it, except :meth:`close`; all but that may raise DeviceError."""
+    """One open connection to one device, used by one thread. All but :meth:`close` may raise DeviceError."""
 
     @property
     def rest(self) -> float:

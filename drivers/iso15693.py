@@ -1,9 +1,9 @@
 """The words of ISO/IEC 15693 chips: what a tag is called, how its memory is cut, and the byte a gate looks at.
 
-A tag (vicinity card) has a UID of 8 bytes, blocks of (nearly always) 4 bytes, a DSFID that says how its content is laid
-out, and an AFI, one byte that a gate asks for without reading anything else. Libraries use the AFI as the security mark:
-the gate alarms at one value and is silent at another. The mark must never be locked (ISO 28560-1), and this room has no
-command that could.
+A tag (vicinity card) has a UID of 8 bytes, blocks of (nearly always) 4 bytes, a DSFID that says how its content is
+laid out, and an AFI, one byte that a gate asks for without reading anything else. Libraries use the AFI as the
+security mark: the gate alarms at one value and is silent at another. The mark must never be locked (ISO 28560-1), and
+this room has no command that could.
 
 A write can be carried out although its answer is lost: the tag left the field, or the line broke. So what becomes of a
 change of the mark is one of three: read back and as wanted, read back and not as wanted, unknown.
@@ -24,7 +24,7 @@ BLOCK_SIZE: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class SystemInformation:
-    """What a tag says of itself (ISO/IEC 15693-3, Get System Information). Sizes are real ones, in bytes and in blocks."""
+    """What a tag says of itself (ISO/IEC 15693-3, Get System Information); the size is that of one block, in bytes."""
 
     uid: Uid
     dsfid: int
@@ -68,6 +68,10 @@ class AfiPair:
 
     secured: int = 0x07
     released: int = 0xC2
+
+    def __post_init__(self) -> None:
+        if self.secured == self.released or not {self.secured, self.released} <= set(range(0x100)):
+            raise ValueError("the two AFI values are different bytes")
 
     def afi(self, security: Security) -> int:
         """The byte for a state."""

@@ -1,12 +1,12 @@
 """Bytes through a URL: one port, one conversation over it, and the log level on which bytes may be seen.
 
 The address says what kind of wire it is: ``/dev/ttyUSB0`` or ``COM3`` a serial line, ``socket://host:port`` TCP,
-``loop://`` and ``spy://…`` as pyserial has them. A :class:`Port` does three things with it: write, read what has arrived
-within some time, close. Whatever the operating system or pyserial has to say against it becomes a
+``loop://`` and ``spy://…`` as pyserial has them. A :class:`Port` does three things with it: write, read what has
+arrived within some time, close. Whatever the operating system or pyserial has to say against it becomes a
 :class:`drivers.devices.WireError` here and nowhere else.
 
-TCP does not go through pyserial, whose ``socket://`` waits 5 s for a host that is not there, sleeps 0.3 s after closing,
-keeps the socket when the other end closed first, and hands out one byte at a time.
+TCP does not go through pyserial, whose ``socket://`` waits 5 s for a host that is not there, sleeps 0.3 s after
+closing, keeps the socket when the other end closed first, and hands out one byte at a time.
 
 Threads: one thread reads and writes; any thread may close. A read under way then ends with ``PortClosed``: at once over
 TCP, within 50 ms on a serial line, because a descriptor that is closed while another thread waits on it may be somebody
@@ -46,7 +46,8 @@ logging.addLevelName(TRAFFIC, "TRAFFIC")
 
 _log = logging.getLogger(__name__)
 
-#: How long a host may take to accept a connection, and any wire to take what is written. Devices stand in the same room.
+#: How long a host may take to accept a connection, and any wire to take what is written. Devices stand in the same
+#: room.
 _PATIENCE: Final = 2.0
 #: How long a serial read may hold the port against somebody who wants to close it.
 _SLICE: Final = 0.05
@@ -212,9 +213,9 @@ class Port:
 class Dialogue:
     """Questions and answers over a port, one at a time: runs the commands of a codec.
 
-    ``answer_within`` is what the device may take for an answer, in seconds; it must be longer than the device's own limit,
-    or a slow answer is taken for the answer to the next question. ``gap`` is the silence the device wants between an
-    answer and the next question. ``quiet`` is longer than any pause within a frame.
+    ``answer_within`` is what the device may take for an answer, in seconds; it must be longer than the device's own
+    limit, or a slow answer is taken for the answer to the next question. ``gap`` is the silence the device wants
+    between an answer and the next question. ``quiet`` is longer than any pause within a frame.
     """
 
     def __init__(

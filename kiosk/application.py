@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import typer
 from rich.console import Console
@@ -14,6 +16,9 @@ from typer.main import get_command
 from config.phrase import ExplainedError
 from kiosk.commands import application
 from kiosk.i18n import _, language
+
+#: How the library says that a command does not exist; it has no error of its own for that.
+_UNKNOWN_COMMAND = re.compile(r"^No such command '(.*?)'")
 
 
 def invoke(arguments: Sequence[str]) -> int:
@@ -54,7 +59,12 @@ def _usage_sentence(error: click.exceptions.UsageError) -> str:
         case click.exceptions.BadParameter():
             said = _("{name}: {reason}").format(name=error.param_hint or _name(error), reason=error.message)
         case _:
-            said = error.format_message()
+            said = error.message
+            if (typed := _UNKNOWN_COMMAND.search(said)) and error.ctx:
+                known = getattr(error.ctx.command, "commands", {})
+                said = _("There is no command {name}.").format(name=typed[1])
+                if near := get_close_matches(typed[1], known, n=1):
+                    said += " " + _("Did you mean {name}?").format(name=near[0])
     return said + " " + _("See: {command} --help").format(command=path)
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sync.intake.patrons import import_patrons, load_columns
-
 from config.loader import Problems
 from kiosk.i18n import _, language
 from kiosk.pages import found_table, item_status, named, why
-from kiosk.station import desk, onlooker, settings_of
+from kiosk.station import desk, onlooker, settle_in
 from kiosk.terminal import Answers, progress, table
 from sync.circulation.blocks import Refused
 from sync.intake.catalogue import import_catalogue
 from sync.intake.mapping import load_mapping
+from sync.intake.patrons import import_patrons, load_columns
 from sync.intake.report import CatalogueReport, PatronReport
 from sync.store.files import open_reference
 from sync.store.reference import Reference
@@ -26,17 +25,17 @@ _SHOWN = 20
 
 def import_titles(say: Answers, home: Path, files: Sequence[Path], mapping: str, *, dry_run: bool) -> None:
     """Bring in a catalogue and report on it."""
-    settings = settings_of(home)
+    settings = settle_in(home, command="tramsach catalogue import")
     mappings = load_mapping(mapping)
     if isinstance(mappings, Problems):
         _problems(say, mappings)
         return
     with (
-        Reference(open_reference(_made(settings.home), command="tramsach catalogue import")) as reference,
+        Reference(open_reference(home, command="tramsach catalogue import")) as reference,
         progress(_("Reading the catalogue"), quiet=say.as_json) as bar,
     ):
         report = import_catalogue(
-            files,
+            _there(say, files),
             reference,
             mappings,
             branch=settings.station.value.branch,
@@ -49,17 +48,17 @@ def import_titles(say: Answers, home: Path, files: Sequence[Path], mapping: str,
 
 def import_readers(say: Answers, home: Path, files: Sequence[Path], mapping: str, *, dry_run: bool) -> None:
     """Bring in readers and report on it."""
-    settings = settings_of(home)
+    settings = settle_in(home, command="tramsach patrons import")
     columns = load_columns(mapping)
     if isinstance(columns, Problems):
         _problems(say, columns)
         return
     with (
-        Reference(open_reference(_made(settings.home), command="tramsach patrons import")) as reference,
+        Reference(open_reference(home, command="tramsach patrons import")) as reference,
         progress(_("Reading the readers"), quiet=say.as_json) as bar,
     ):
         report = import_patrons(
-            files,
+            _there(say, files),
             reference,
             columns,
             branch=settings.station.value.branch,
@@ -112,9 +111,12 @@ def search(say: Answers, home: Path, words: str, *, limit: int, page: int) -> No
         say.show(_("There are more: --page {next}").format(next=page + 1))
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _there(say: Answers, files: Sequence[Path]) -> list[Path]:
+    """Those of the files that exist; each other one is told of."""
+    for file in files:
+        if not file.is_file():
+            say.fail(_("There is no file {file}.").format(file=file))
+    return [file for file in files if file.is_file()]
 
 
 def _show_report(say: Answers, report: CatalogueReport | PatronReport) -> None:

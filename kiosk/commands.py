@@ -58,7 +58,7 @@ def _main(
         typer.echo(f"tramsach {version('tramsach')}")
         raise typer.Exit
     if lang not in ("", "vi", "en"):
-        raise typer.BadParameter(_("the languages are vi and en"), param_hint="--lang")
+        raise typer.BadParameter(_("the languages are vi and en."), param_hint="--lang")
     context.obj = home_folder(home)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

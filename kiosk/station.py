@@ -18,7 +18,7 @@ from config.phrase import ExplainedError, Phrase
 from config.station import STATION_FILE, Station, load_station
 from sync.intake.rules import RuleSet, load_rules, unknown_branches
 from sync.store.clock import read_clock
-from sync.store.files import open_reference
+from sync.store.files import LEDGER, open_reference
 from sync.store.ledger import Ledger
 from sync.store.reference import Reference
 from sync.store.view import Clock, LedgerView
@@ -91,6 +91,19 @@ def desk(home: Path, *, command: str, clock: Clock = read_clock) -> Iterator[tup
             with Reference(open_reference(home, command=command)) as reference:
                 reference.write_rules(settings.rules.version, settings.rules.body)
         yield ledger, station
+
+
+def settle_in(home: Path, *, command: str) -> Settings:
+    """A station's folder with both its files there and its rules in force, made if it is new; answers its settings.
+
+    Done before an import, so that what was imported can be searched and lent at once. A folder that is in use is left
+    alone: whoever uses it has done this.
+    """
+    settings = settings_of(home)
+    if not LEDGER.path(home).exists():
+        with desk(home, command=command):
+            pass
+    return settings
 
 
 @contextmanager

@@ -134,7 +134,8 @@ def _undone(event: Undone, seq: int, at: int) -> Iterator[Change]:
         yield Set("loan", event.loan, {"closed_at": at, "hold_id": None, "seq": seq})
         yield Put("custody", event.item, {"token": None, "seq": seq})
     elif event.act == "checkin":
-        yield Drop("repair", event.item)
+        if event.loan is not None:  # else nobody has the item, and its tag still waits
+            yield Drop("repair", event.item)
         if event.loan is None or event.here:
             yield Put("custody", event.item, {"token": event.loan, "seq": seq})
         else:  # the loan is headquarters' word, which holds again when ours is gone

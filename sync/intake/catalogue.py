@@ -2,8 +2,8 @@
 
 Theory of operation. Records are read, described and written in batches, each one transaction, so memory does not grow
 with the files and a killed import is finished by running it again. What a run has met so far (titles, and who brought
-which barcode) is kept in a private temporary database for the same reason. Everything is decided from that and from what
-the reference knew before, so a dry run decides exactly as a real one and only leaves out the writing.
+which barcode) is kept in a private temporary database for the same reason. Everything is decided from that and from
+what the reference knew before, so a dry run decides exactly as a real one and only leaves out the writing.
 
 A barcode belongs to the record that brought it first. The same record again, in this file or in a later import, updates
 its item. Another record with the same barcode is refused this one copy, and the report names both records; its title
@@ -13,18 +13,18 @@ comes in all the same. So importing a file again changes nothing and reports the
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from sync.circulation.model import Item, Title
 from sync.circulation.network import Network
 from sync.intake.mapping import Mappings
 from sync.intake.marc import MarcRecord, Unreadable, read_records
-from sync.intake.report import CatalogueReport, Entry, Place, Reason, Remarks
+from sync.intake.report import CatalogueReport, Entry, Place, Progress, Reason, Remarks, Told
 from sync.intake.titles import Described, describe
 from sync.store.reference import Claim, Reference
 
@@ -32,8 +32,6 @@ from sync.store.reference import Claim, Reference
 _BATCH, _BATCH_ITEMS = 1_000, 4_000
 #: Records by which the mapping of a file is chosen.
 _SAMPLE = 200
-
-Progress = Callable[[int, int], None]
 
 
 def import_catalogue(
@@ -52,8 +50,8 @@ def import_catalogue(
     ``network``   the site tree, where there is one: items of a branch that is not in it come in at ``branch``.
     ``progress``  is told how many bytes of how many have been read.
 
-    Whatever the files hold, the answer is a report. Raises what the store raises (:mod:`sync.store.errors`); the batches
-    written by then stay.
+    Whatever the files hold, the answer is a report. Raises what the store raises (:mod:`sync.store.errors`); the
+    batches written by then stay.
     """
     told = Told.of(paths, progress)
     with closing(_Seen()) as seen:
@@ -71,33 +69,6 @@ def import_catalogue(
                     run.take(place, found, _at_home(described, network, branch, run.remarks, place))
         run.flush()
         return run.report()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:  # reported when it is read
-        return 0
-
-
-@dataclass(slots=True)
-class Told:
-    """Adds up the bytes of all files for a progress bar."""
-
-    total: int
-    progress: Progress | None
-    done: int = 0
-
-    @classmethod
-    def of(cls, paths: Sequence[Path], progress: Progress | None) -> Self:
-        """Nothing read yet of these files."""
-        return cls(sum(map(_size, paths)), progress)
-
-    def advance(self, count: int) -> None:
-        """So many bytes more."""
-        self.done += count
-        if self.progress:
-            self.progress(self.done, self.total)
 
 
 def _at_home(described: Described, network: Network | None, branch: str, remarks: Remarks, place: Place) -> Described:

@@ -55,7 +55,7 @@ _SPREADSHEET_EPOCH = date(1899, 12, 30)
 
 
 def parse_day(cell: Cell) -> Span | None:
-    """The day a cell names: ``05/03/1990``, ``1990-03-05``, a spreadsheet's date, ``03/1990``, ``1990``, ``00/00/1990``."""
+    """The day a cell names: ``05/03/1990``, ``1990-03-05``, a spreadsheet's date, ``03/1990``, ``1990``."""
     if isinstance(cell, datetime):
         return _one(cell.date())
     if isinstance(cell, date):

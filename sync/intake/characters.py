@@ -1,9 +1,10 @@
 """Bytes of a catalogue to text: UTF-8, MARC-8, windows-1258, and what is left of them after accidents.
 
 A MARC record says in one character of its leader whether it is UTF-8 or MARC-8, and exporters get it wrong both ways;
-others write whatever their database held. So the flag is only believed where the bytes agree. Valid UTF-8 with a single
-letter beyond ASCII in it is UTF-8 (no other encoding looks like that by chance). What is not valid UTF-8 is read in each
-way that is possible, and the reading whose words look most like Vietnamese, or else like words at all, is taken.
+others write whatever their database held. So the flag is only believed where the bytes agree. Valid UTF-8 with a
+single letter beyond ASCII in it is UTF-8 (no other encoding looks like that by chance). What is not valid UTF-8 is
+read in each way that is possible, and the reading whose words look most like Vietnamese, or else like words at all, is
+taken.
 
 Sources: MARC 21 Specifications for Record Structure, Character Sets, part 2 (MARC-8) and part 3 (UCS/Unicode);
 facts/vietnamese-and-screens.md, section 4, for NFC.

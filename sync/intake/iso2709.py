@@ -1,17 +1,18 @@
 """ISO 2709 from files as they are: every record that is whole comes out, every one that is not is mended or named.
 
 Theory of operation. Two witnesses say where a record and its fields are: numbers (the record length, the base address,
-the directory's lengths and offsets) and marks (terminators 0x1D and 0x1E). The file is cut at 0x1D. A piece whose numbers
-agree with its marks is one record. Where they do not agree, a whole record may still stand at the end of the piece, after
-the remains of a cut one or something that is no record; it is found by its own length. What is before it, or all of it,
-is cut where leaders can be recognised and *mended*: the fields are taken by whichever witness is consistent in itself,
-and the record is written anew. So pymarc, which trusts the numbers, only ever sees records whose numbers are right; it
-raises nothing, and has no reason to quote a record in its log.
+the directory's lengths and offsets) and marks (terminators 0x1D and 0x1E). The file is cut at 0x1D. A piece whose
+numbers agree with its marks is one record. Where they do not agree, a whole record may still stand at the end of the
+piece, after the remains of a cut one or something that is no record; it is found by its own length. What is before it,
+or all of it, is cut where leaders can be recognised and *mended*: the fields are taken by whichever witness is
+consistent in itself, and the record is written anew. So pymarc, which trusts the numbers, only ever sees records whose
+numbers are right; it raises nothing, and has no reason to quote a record in its log.
 
-Not every record can be mended. One that ends before its last field is refused rather than taken by halves: its last field
-is as a rule the copies' own, and half a barcode is another barcode.
+Not every record can be mended. One that ends before its last field is refused rather than taken by halves: its last
+field is as a rule the copies' own, and half a barcode is another barcode.
 
-Source: ISO 2709:2008, clause 4; MARC 21 Specifications for Record Structure, Character Sets, and Exchange Media, part 1.
+Source: ISO 2709:2008, clause 4; MARC 21 Specifications for Record Structure, Character Sets, and Exchange Media, part
+1.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Every library system writes its copies in its own way, so a mapping says which f
 says what. The named mappings are files of ``config/mappings``; a library with habits of its own writes such a file for
 itself. ``auto`` takes, for each file, the named mapping by which its first records have the most barcodes.
 
-Codes of branches and item types are other systems' codes. ``branches`` and ``types`` translate them; a branch that is not
-translated is taken as it is, a type that is not translated becomes ``default_type``.
+Codes of branches and item types are other systems' codes. ``branches`` and ``types`` translate them; a branch that is
+not translated is taken as it is, a type that is not translated becomes ``default_type``.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _NAMES = ("koha", "949", "852")
 class HoldingsMapping:
     """Which field is a copy, and which of its subfields says what.
 
-    ``tag`` is the field. Where several codes are given, the first that is filled counts; those of ``location`` and ``call_number`` are put
-    one after the other. An empty string means that the records do not say.
+    ``tag`` is the field. Where several codes are given, the first that is filled counts; those of ``location`` and
+    ``call_number`` are put one after the other. An empty string means that the records do not say.
 
     ``barcode``         the item's number, as it is scanned.
     ``branch``          the item's home; without one it is at home in ``default_branch``, or where the import runs.
@@ -100,7 +100,7 @@ def _barcodes(mapping: HoldingsMapping, records: Iterable[MarcRecord]) -> int:
 
 
 def load_mapping(name: str = AUTO) -> Mappings | Problems:
-    """``auto``, a mapping that ships with the product by its name, or a file by its path; or all that is wrong with it."""
+    """``auto``, a mapping that ships with the product by its name, or a file by its path; or all its mistakes."""
     if name == AUTO:
         return _all_of(*(_SHIPPED / f"{shipped}.toml" for shipped in _NAMES))
     if name in _NAMES:

@@ -1,11 +1,11 @@
 """MARCXML from files as they are: each record is cut out and read alone.
 
-Theory of operation. An XML parser stops at the first mistake, and everything behind it is lost. So the file is not parsed
-as one document: the bytes are searched for ``<record>`` … ``</record>``, whatever the namespace prefix, and each such
-fragment goes through pymarc's own MARCXML handler as a document of its own. A fragment that is not well-formed is tried
-once more with the usual mistakes taken out (bare ampersands, HTML's entities, control characters, a leader of the wrong
-length). A record that is never closed ends where the next one begins. Documents around documents (OAI-PMH, SRU), whose
-own ``<record>`` holds no fields, are looked through.
+Theory of operation. An XML parser stops at the first mistake, and everything behind it is lost. So the file is not
+parsed as one document: the bytes are searched for ``<record>`` … ``</record>``, whatever the namespace prefix, and
+each such fragment goes through pymarc's own MARCXML handler as a document of its own. A fragment that is not
+well-formed is tried once more with the usual mistakes taken out (bare ampersands, HTML's entities, control characters,
+a leader of the wrong length). A record that is never closed ends where the next one begins. Documents around documents
+(OAI-PMH, SRU), whose own ``<record>`` holds no fields, are looked through.
 
 A fragment has no document type of its own, so nothing in a file can define entities or name other files.
 
@@ -136,7 +136,7 @@ def _parse(fragment: str) -> pymarc.Record | None:
     declared = "".join(f' xmlns:{prefix}="{pymarc.marcxml.MARC_XML_NS}"' for prefix in prefixes)
     document = f"<fragment{declared}>{fragment}</fragment>".encode("utf-8", "replace")
     try:
-        found = pymarc.parse_xml_to_array(io.BytesIO(document))  # type: ignore[no-untyped-call]  # pymarc has no hints there
+        found = pymarc.parse_xml_to_array(io.BytesIO(document))  # type: ignore[no-untyped-call]  # has no hints
     except (SAXException, pymarc.PymarcException, LookupError, ValueError):
         return None
     return found[0] if found and found[0].fields else None

@@ -9,8 +9,11 @@ would hide the three that matter. Everything that is listed is counted, too.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from pathlib import Path
+from typing import Self
 
 from config.phrase import Phrase
 
@@ -492,3 +495,34 @@ class Remarks:
                 self._counts.items(), key=lambda found: (-found[1], found[0][0].name, found[0][1])
             )
         )
+
+
+#: Told of bytes read, and of how many there are in all.
+Progress = Callable[[int, int], None]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # reported when it is read
+        return 0
+
+
+@dataclass(slots=True)
+class Told:
+    """Adds up the bytes of all files for a progress bar."""
+
+    total: int
+    progress: Progress | None
+    done: int = 0
+
+    @classmethod
+    def of(cls, paths: Sequence[Path], progress: Progress | None) -> Self:
+        """Nothing read yet of these files."""
+        return cls(sum(map(_size, paths)), progress)
+
+    def advance(self, count: int) -> None:
+        """So many bytes more."""
+        self.done += count
+        if self.progress:
+            self.progress(self.done, self.total)

@@ -183,7 +183,7 @@ def _is_open(lines: list[str], separator: str) -> bool:
 
 
 def _finished(lines: list[str], separator: str, width: int, before: int) -> Iterator[Row]:
-    """The row that these lines are; or each line by itself and the first spoilt, if its quotation mark took the others."""
+    """The row that these lines are; or each line by itself, the first spoilt, if its quotation mark took the others."""
     cells = _cut("\n".join(lines), separator)
     if not _is_open(lines, separator) and (len(lines) == 1 or len(cells) <= width):
         yield Row(before + 1, _cells(cells))

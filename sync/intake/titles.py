@@ -11,7 +11,8 @@ Which record an item came from (``source``) is another question, because it tell
 updates the item, from another record with the same barcode, which is refused: the control number, else the running
 number, else the fingerprint.
 
-The punctuation that ISBD prescribes between the parts of a description is taken off: it is there to be printed on cards. Source of fields: MARC 21 Format for Bibliographic Data, Library of Congress.
+The punctuation that ISBD prescribes between the parts of a description is taken off: it is there to be printed on
+cards. Source of fields: MARC 21 Format for Bibliographic Data, Library of Congress.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from sync.circulation.model import Item, ItemStatus, Title
+from sync.intake.cells import parse_dong
 from sync.intake.characters import DAMAGED
 from sync.intake.mapping import HoldingsMapping
 from sync.intake.marc import Field, MarcRecord
-from sync.intake.cells import parse_dong
 from sync.intake.report import Reason
 from sync.text import fold, normal_isbn
 

@@ -290,9 +290,9 @@ _IN_TITLE, _IN_AUTHOR, _IN_SUBJECTS = 4, 3, 2
 _WHOLE_TITLE, _TITLE_BEGINS, _IN_A_ROW = 6, 5, 3
 
 
-def _grade(words: Sequence[_Word], row: sa.Row[Any]) -> int:
+def _grade(words: Sequence[_Word], row: sa.Row[*tuple[Any, ...]]) -> int:
     """How well a title of the index answers a query; only comparisons mean anything."""
-    _, title, author, subjects, title_folded, author_folded, subjects_folded, whole_titles, *_ = tuple(row)
+    _, title, author, subjects, title_folded, author_folded, subjects_folded, whole_titles, *_ = row
     total, in_title = 0, True
     for word in words:
         grade = _grade_word(word, title, title_folded)
@@ -436,9 +436,10 @@ class Catalogue:
     def _by_beginning_of_barcode(self, text: str) -> list[int]:
         if len(text) < _SHORTEST_BARCODE_BEGINNING or " " in text or not _has_digit(text):
             return []
-        barcode = tables.item.c.item_id
-        ends = ((text, text + _LAST_CHARACTER), (text.upper(), text.upper() + _LAST_CHARACTER))
-        return self._with_barcode(sa.or_(*(sa.and_(barcode >= first, barcode < last) for first, last in ends)))
+        barcode, found = tables.item.c.item_id, []
+        for beginning in sorted({text, text.upper()}):  # one by one: an OR would sort all there are before the first
+            found += self._with_barcode(sa.and_(barcode >= beginning, barcode < beginning + _LAST_CHARACTER))
+        return found
 
     def _with_barcode(self, condition: sa.ColumnElement[bool]) -> list[int]:
         title, item = tables.title.c, tables.item.c
@@ -451,10 +452,12 @@ class Catalogue:
         )
         return list(self._execute(statement).scalars())
 
-    def _matches(self, expression: str, most: int) -> list[sa.Row[Any]]:
+    def _matches(self, expression: str, most: int) -> list[sa.Row[*tuple[Any, ...]]]:
         return list(self._execute(_MATCHES, {"expression": expression, "most": most}))
 
-    def _execute(self, statement: sa.Select[Any], values: Mapping[str, Any] | None = None) -> sa.CursorResult[Any]:
+    def _execute(
+        self, statement: sa.Select[*tuple[Any, ...]], values: Mapping[str, Any] | None = None
+    ) -> sa.CursorResult[*tuple[Any, ...]]:
         return self._connection.execute(statement, values, execution_options=self._options)
 
     def _hits(self, ids: Sequence[int]) -> tuple[Hit, ...]:
@@ -485,7 +488,7 @@ def _has_digit(text: str) -> bool:
     return any(character.isdigit() for character in text)
 
 
-def _ranked(words: Sequence[_Word], rows: Iterable[sa.Row[Any]]) -> list[int]:
+def _ranked(words: Sequence[_Word], rows: Iterable[sa.Row[*tuple[Any, ...]]]) -> list[int]:
     """Best first; of equals the shorter title, then the one that came into the catalogue first."""
     by_id = {row.rowid: row for row in rows}
     return sorted(by_id, key=lambda id_: (-_grade(words, by_id[id_]), by_id[id_].title.count(" "), id_))
