@@ -9,9 +9,10 @@ batches that stand or fall whole, and both answer with a report.
 ``marc``        a file to MARC records, whatever has happened to it; ``iso2709`` and ``marcxml`` are its two forms.
 ``characters``  bytes to text: UTF-8, MARC-8, windows-1258 and what is left of them.
 ``mapping``     where the holdings stand in a record; named mappings are data in ``config/mappings``.
-``patrons``     lists of readers to patrons; ``patron_rows`` reads one row, pure; ``sheets`` finds the rows in CSV and
-XLSX. ``cells``       what amounts and days mean. ``report``      what came in, what was repaired, what was refused and
-why.
+``patrons``     lists of readers to patrons. ``sheets`` finds the rows in CSV and XLSX, ``patron_rows`` reads one, pure.
+``cells``       what amounts and days mean.
+``reasons``     why something is refused, repaired or noted; ``report`` is what an import answers.
+``rules``       a station's own rule-set.
 
 Laws of the room: all of it comes in or is reported; one broken record never stops the rest; a barcode is never given
 to two items; nothing is guessed about money, parts or people. What a file says never goes to a log.

@@ -24,7 +24,8 @@ from sync.circulation.model import Item, Title
 from sync.circulation.network import Network
 from sync.intake.mapping import Mappings
 from sync.intake.marc import MarcRecord, Unreadable, read_records
-from sync.intake.report import CatalogueReport, Entry, Place, Progress, Reason, Remarks, Told
+from sync.intake.reasons import Reason
+from sync.intake.report import CatalogueReport, Entry, Place, Progress, Remarks, Told
 from sync.intake.titles import Described, describe
 from sync.store.reference import Claim, Reference
 

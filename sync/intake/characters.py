@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pymarc import MARC8ToUnicode, marc8_to_unicode
 from pymarc.marc8_mapping import CODESETS
 
-from sync.intake.report import Reason
+from sync.intake.reasons import Reason
 from sync.text import nfc
 
 #: What stands where a character could not be read.

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import pymarc
 
 from sync.intake.characters import decode
-from sync.intake.report import Reason
+from sync.intake.reasons import Reason
 
 RECORD_END, FIELD_END, DELIMITER = b"\x1d", b"\x1e", b"\x1f"
 LEADER = 24

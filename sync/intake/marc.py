@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sync.intake import iso2709, marcxml
 from sync.intake.characters import clean
-from sync.intake.report import Reason
+from sync.intake.reasons import Reason
 
 _BLOCK = 1 << 18
 

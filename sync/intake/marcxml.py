@@ -24,7 +24,7 @@ import pymarc
 
 from sync.intake.characters import decode
 from sync.intake.iso2709 import Raw
-from sync.intake.report import Reason
+from sync.intake.reasons import Reason
 
 #: More than any catalogue record; what is longer was never closed.
 LONGEST_RECORD = 8 << 20

@@ -17,7 +17,7 @@ from sync.circulation.model import Patron, PatronBlock, PatronBlockKind
 from sync.circulation.network import Network
 from sync.intake.cells import Cell, parse_day, parse_dong
 from sync.intake.characters import DAMAGED
-from sync.intake.report import Reason
+from sync.intake.reasons import Reason
 from sync.intake.sheets import Row
 from sync.text import fold, nfc
 
@@ -90,9 +90,16 @@ class Heading:
 
     @property
     def unsaid(self) -> frozenset[str]:
-        """The fields of a patron that the list has no column for."""
-        kept = {"category", "branch", "expires", "birth_date", "deposit"} - self.at.keys()
-        return frozenset(kept if self.at.keys() & {"blocked", "blocked_until"} else kept | {"blocks"})
+        """The fields of a patron that the list says nothing of.
+
+        ``cards`` is among them where readers are known by nothing but a card: then the list cannot know of others.
+        """
+        unsaid = {"category", "branch", "expires", "birth_date", "deposit"} - self.at.keys()
+        if not self.at.keys() & {"blocked", "blocked_until"}:
+            unsaid.add("blocks")
+        if "patron_id" not in self.at:
+            unsaid.add("cards")
+        return frozenset(unsaid)
 
     def cell(self, row: Row, name: str) -> Cell:
         """What a row has in the column of a field."""

@@ -21,7 +21,8 @@ from config.phrase import Phrase
 from sync.circulation.model import Patron
 from sync.circulation.network import Network
 from sync.intake.patron_rows import Heading, Listed, PatronColumns, describe, find_heading
-from sync.intake.report import Entry, PatronReport, Place, Progress, Reason, Remarks, Told
+from sync.intake.reasons import Reason
+from sync.intake.report import Entry, PatronReport, Place, Progress, Remarks, Told
 from sync.intake.sheets import Row, Sheet, read_sheets
 from sync.store.reference import Reference
 
@@ -65,11 +66,15 @@ def import_patrons(
     told = Told.of(paths, progress)
     run = _Run(reference, columns, branch, network, dry_run)
     for path in paths:
+        filled = False
         for sheet in read_sheets(path, told.advance):
             if isinstance(sheet, Reason):
                 run.remarks.add(Entry(Place(path.name), "", sheet))
-            else:
-                run.take(f"{path.name} [{sheet.name}]" if sheet.name else path.name, sheet)
+                break
+            filled |= run.take(f"{path.name} [{sheet.name}]" if sheet.name else path.name, sheet)
+        else:
+            if not filled:
+                run.remarks.add(Entry(Place(path.name), "", Reason.FILE_EMPTY))
     run.flush()
     return run.report()
 
@@ -96,14 +101,14 @@ class _Run:
     patrons: int = 0
     cards: int = 0
 
-    def take(self, file: str, sheet: Sheet) -> None:
-        """Read a sheet from its heading to its end."""
+    def take(self, file: str, sheet: Sheet) -> bool:
+        """Read a sheet from its heading to its end; whether there was anything in it."""
         heading: Heading | None = None
         empty = True
         for row in sheet.rows:
             if row.reason is Reason.NOT_A_TABLE:
                 self._add(Place(file), row.reason)
-                return
+                return True
             if not any(cell is not None for cell in row.cells) and row.reason is None:
                 continue
             empty = False
@@ -111,7 +116,7 @@ class _Run:
                 found = find_heading(row, self.columns)
                 if isinstance(found, Phrase):
                     self._add(Place(file, row.number), Reason.HEADER_TWICE, detail=f"{found.vi} / {found.en}")
-                    return
+                    return True
                 if found is None and row.number >= _HEADING_WITHIN:
                     break
                 heading = found
@@ -121,12 +126,9 @@ class _Run:
                     self.kept = heading.unsaid
             elif not heading.is_heading(row):
                 self._row(Place(file, row.number), row, heading)
-        if heading is None:
-            self._add(
-                Place(file),
-                Reason.FILE_EMPTY if empty else Reason.HEADER_MISSING,
-                detail="" if empty else "số thẻ, họ và tên / card number, name",
-            )
+        if heading is None and not empty:
+            self._add(Place(file), Reason.HEADER_MISSING, detail="số thẻ, họ và tên / card number, name")
+        return not empty
 
     def _row(self, place: Place, row: Row, heading: Heading) -> None:
         self.read += 1

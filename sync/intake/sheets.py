@@ -30,7 +30,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from sync.intake.cells import Cell
 from sync.intake.characters import DAMAGED, likeliest_legacy
-from sync.intake.report import Reason
+from sync.intake.reasons import Reason
 from sync.text import nfc
 
 #: Lines that a quoted cell may go over (an address has two or three).

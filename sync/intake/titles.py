@@ -27,7 +27,7 @@ from sync.intake.cells import parse_dong
 from sync.intake.characters import DAMAGED
 from sync.intake.mapping import HoldingsMapping
 from sync.intake.marc import Field, MarcRecord
-from sync.intake.report import Reason
+from sync.intake.reasons import Reason
 from sync.text import fold, normal_isbn
 
 NO_TITLE = "[Không có nhan đề]"

@@ -87,7 +87,8 @@ class Reference:
         ``sources``    the catalogue record of each item, by ``item_id``.
         ``cards``      the card numbers of each patron, by ``patron_id``; they replace the ones there were. A patron
                        who is not named here keeps hers.
-        ``kept``       fields of a known patron that stay as they are, because the list had nothing to say of them.
+        ``kept``       fields of a known patron that stay as they are, because the list had nothing to say of them;
+                       with ``cards`` among them, card numbers are added and none is taken away.
         ``abandoned``  titles to be removed if they now have neither items nor holds.
 
         Of two values with the same identifier in a batch the later one holds. An item's title must be in the batch or
@@ -102,7 +103,7 @@ class Reference:
             _upsert(connection, tables.title, title_rows.values(), key="title_id")
             _upsert(connection, tables.item, item_rows.values(), key="item_id")
             _upsert(connection, tables.patron, patron_rows.values(), key="patron_id", kept=kept)
-            _replace_cards(connection, cards or {})
+            _write_cards(connection, cards or {}, replace="cards" not in kept)
             ids = _row_numbers(connection, touched)
             ids += _remove_empty(connection, abandoned)
             index_titles(connection, ids)
@@ -216,8 +217,8 @@ def _remove_empty(connection: sa.Connection, title_ids: Collection[str]) -> list
     return gone
 
 
-def _replace_cards(connection: sa.Connection, cards: Mapping[str, Collection[str]]) -> None:
-    for some in _in_parts(cards):
+def _write_cards(connection: sa.Connection, cards: Mapping[str, Collection[str]], *, replace: bool) -> None:
+    for some in _in_parts(cards) if replace else ():
         connection.execute(sa.delete(tables.card).where(tables.card.c.patron_id.in_(some)))
     rows = [{"number": number, "patron_id": patron_id} for patron_id, numbers in cards.items() for number in numbers]
     _upsert(connection, tables.card, rows, key="number")

@@ -401,10 +401,13 @@ class Catalogue:
     def _draw(self, words: Sequence[_Word]) -> tuple[list[int], bool]:
         if not words:
             return [], False
-        rows = self._matches(_everything(words), REACH + 1)
+        everything = _everything(words)
+        rows = self._matches(everything, REACH + 1)
         more = len(rows) > REACH
         if more:
-            rows += chain.from_iterable(self._matches(expression, _DRAW) for expression in _best_of(words))
+            for expression in _best_of(words):
+                if expression != everything:
+                    rows += self._matches(expression, _DRAW)
         return _ranked(words, rows), more
 
     def _draw_loosely(self, words: Sequence[_Word]) -> tuple[list[int], bool]:
@@ -415,12 +418,13 @@ class Catalogue:
                 return drawn
         if len(known) < 2:
             return [], False
+        share = REACH // len(known)
         rows = []
         for place in range(len(known)) if len(known) > 2 else ():
-            rows += self._matches(_everything(known[:place] + known[place + 1 :]), _DRAW)
+            rows += self._matches(_everything(known[:place] + known[place + 1 :]), share)
         if not rows:
             # Each by itself: in one draw for all, the titles of a rare word would drown among those of a common one.
-            rows = list(chain.from_iterable(self._matches(word.anywhere(), _DRAW) for word in known))
+            rows = list(chain.from_iterable(self._matches(word.anywhere(), share) for word in known))
         return _ranked(words, rows), True
 
     def _by_number(self, text: str) -> list[int]:
