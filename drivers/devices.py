@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Protocol, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias
 
 from drivers.iso15693 import SecurityResult, TagFault, Uid
 from drivers.iso28560 import Decoded
@@ -316,6 +316,14 @@ DeviceEvent: TypeAlias = (
 
 
 # --- devices -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SerialLine:
+    """How a serial line is set; TCP has no use for it. ``framing`` is data bits, parity and stop bits."""
+
+    baud: int = 9600
+    framing: Literal["8N1", "8E1", "8O1", "7E1", "7O1"] = "8N1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,14 +23,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal, Protocol, Self
+from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
 import serial
 
 from drivers.codec import NOT_YET, Command, Decoder, ResultT
-from drivers.devices import CannotOpen, DeviceError, NoAnswer, PortClosed, WireError
+from drivers.devices import CannotOpen, DeviceError, NoAnswer, PortClosed, SerialLine, WireError
 
 try:
     from termios import error as TermiosError  # noqa: N812 - it is a class with the name of a function
@@ -52,14 +51,6 @@ _PATIENCE: Final = 2.0
 #: How long a serial read may hold the port against somebody who wants to close it.
 _SLICE: Final = 0.05
 _CHUNK: Final = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class SerialLine:
-    """How a serial line is set; TCP has no use for it. ``framing`` is bits, parity, stop bits: ``8N1``, ``8E1``."""
-
-    baud: int = 9600
-    framing: Literal["8N1", "8E1", "8O1", "7E1", "7O1"] = "8N1"
 
 
 class _Transport(Protocol):

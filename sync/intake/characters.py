@@ -15,7 +15,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from pymarc import MARC8ToUnicode, marc8_to_unicode
 from pymarc.marc8_mapping import CODESETS
@@ -42,12 +42,8 @@ def decode(values: Sequence[bytes], says_utf8: bool) -> tuple[list[str], set[Rea
         reasons.add(Reason.ENCODING_FLAG_WRONG)
     if not odd:
         return [text or "" for text in texts], reasons
-    if says_utf8 or utf8:
-        candidates: tuple[_Reading, ...] = (_damaged_utf8, _marc8, _windows_1258, _windows_1252)
-    else:
-        candidates = (_marc8, _windows_1258, _windows_1252, _damaged_utf8)
-    reading = _likeliest(b" ".join(odd), candidates)
     expected = _damaged_utf8 if says_utf8 or utf8 else _marc8
+    reading = _damaged_utf8 if utf8 and all(map(_is_cut, odd)) else _likeliest(b" ".join(odd), expected)
     # Seven-bit MARC-8 (Greek, Cyrillic, Han by escape sequences) is valid UTF-8, too; the escapes are the flag.
     if reading is not expected and not all(b"\x1b" in value for value in odd):
         reasons.add(Reason.ENCODING_FLAG_WRONG)
@@ -63,6 +59,10 @@ _Reading = Callable[[bytes], str]
 
 #: A reading this plausible is taken without looking at the others.
 _CERTAIN = 0.8
+#: UTF-8 with at least as many letters as damages in it; words in other Latin letters are a little more.
+_DAMAGED_UTF8 = 0.3
+#: What being the expected encoding is worth.
+_EXPECTED = 0.2
 
 
 def _plain(value: bytes) -> str | None:
@@ -74,16 +74,29 @@ def _plain(value: bytes) -> str | None:
         return None
 
 
-def _likeliest(sample: bytes, readings: Iterable[_Reading]) -> _Reading:
-    best: _Reading = _damaged_utf8
-    best_score = -2.0
-    for reading in readings:
-        score = _plausibility(reading(sample))
+def _is_cut(value: bytes) -> bool:
+    """Whether a value is UTF-8 but for its end: programs cut texts at so many bytes, in the middle of a letter."""
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.reason == "unexpected end of data"
+    return False
+
+
+def _likeliest(sample: bytes, expected: _Reading) -> _Reading:
+    scores: dict[_Reading, float] = {}
+    for reading in dict.fromkeys((expected, _marc8, _windows_1258, _windows_1252, _damaged_utf8)):
+        text = reading(sample)
+        damages = text.count(DAMAGED)
+        if reading is _damaged_utf8:
+            letters = sum(not letter.isascii() for letter in text) - damages
+            score = _DAMAGED_UTF8 if letters and letters >= damages else -1.0
+        else:
+            score = _plausibility(text)
         if score >= _CERTAIN:
             return reading
-        if score > best_score:
-            best, best_score = reading, score
-    return best
+        scores[reading] = score + (_EXPECTED if reading is expected else 0)
+    return max(scores, key=lambda reading: scores[reading])
 
 
 def _damaged_utf8(value: bytes) -> str:
@@ -132,6 +145,10 @@ _SYLLABLE = re.compile(
 )
 
 
+#: A capital with a mark behind a small letter.
+_CAPITAL_INSIDE = re.compile("[a-z][\u00c0-\u00de\u0102\u0110\u01a0\u01af]")
+
+
 def _plausibility(text: str) -> float:
     """From -1 (rubbish) to 1 (Vietnamese): the mean over the words that are not plain ASCII."""
     words = [word for word in _BREAKS.split(text) if word and not word.isascii()]
@@ -143,12 +160,15 @@ def _word_plausibility(word: str) -> float:
     bare = unicodedata.normalize("NFC", unicodedata.normalize("NFD", small).translate(_TONES))
     if _SYLLABLE.fullmatch(bare):
         return 1.0
-    if not all(map(str.isalpha, small)):
+    # "CafĂ" is what a cut letter looks like in another encoding.
+    if not all(map(str.isalpha, small)) or _CAPITAL_INSIDE.search(word):
         return -1.0
     # A word all in another script cannot come out of a wrong reading: those are Latin letters and symbols.
+    if all(letter < "\u0100" for letter in bare):
+        return 0.4
     latin = sum(unicodedata.name(letter, "").startswith("LATIN") for letter in small)
     if latin == len(small):
-        return 0.4
+        return 0.3
     return -1.0 if latin else 0.6
 
 

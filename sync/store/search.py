@@ -419,13 +419,12 @@ class Catalogue:
         if len(known) < 2:
             return [], False
         share = REACH // len(known)
-        rows = []
-        for place in range(len(known)) if len(known) > 2 else ():
-            rows += self._matches(_everything(known[:place] + known[place + 1 :]), share)
-        if not rows:
+        without_one = [known[:place] + known[place + 1 :] for place in range(len(known))] if len(known) > 2 else []
+        draws = [self._matches(_everything(rest), share) for rest in without_one]
+        if not any(draws):
             # Each by itself: in one draw for all, the titles of a rare word would drown among those of a common one.
-            rows = list(chain.from_iterable(self._matches(word.anywhere(), share) for word in known))
-        return _ranked(words, rows), True
+            draws = [self._matches(word.anywhere(), share) for word in known]
+        return _ranked(words, chain.from_iterable(draws)), any(len(draw) == share for draw in draws)
 
     def _by_number(self, text: str) -> list[int]:
         found = self._with_barcode(tables.item.c.item_id.in_({text, text.upper(), text.lower()}))

@@ -1,0 +1,1 @@
+"""Measurements beside their targets: `make bench` prints them; nothing here is a test."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import partial
+from itertools import product
 
 from hypothesis import event, given
 from hypothesis import strategies as st
@@ -204,25 +205,27 @@ def _held(act: Act, *, first: bool, this_copy: bool, ready: int | None) -> Act:
     holds = act.copy.holds
     placed = local(act.today - timedelta(days=300 if first else 1))
     until = None if ready is None else act.today + timedelta(days=ready)
-    item_id = act.copy.number if this_copy or until else None
+    item_id = act.copy.number if this_copy else None
     new = Hold("new", "somebody else", "t0", act.branch, placed, item_id, until)
     return replace(act, copy=replace(act.copy, holds=(new, *holds) if first else (*holds, new)))
 
 
 SPOILS: dict[str, Callable[[Act], Act]] = {
-    made.__name__: made
-    for made in (
-        expire, stop, forget_birth_date, spend_deposit, another_loan, another_overdue_loan, another_fee, lose_a_part,
-        withdraw, empty_the_shelf,
+    "the card expired": expire,
+    "the card is stopped": stop,
+    "the age is forgotten": forget_birth_date,
+    "the deposit is spent": spend_deposit,
+    "another loan": another_loan,
+    "another overdue loan": another_overdue_loan,
+    "another fee": another_fee,
+    "a part is lost": lose_a_part,
+    "the copy is withdrawn": withdraw,
+    "the shelf is empty": empty_the_shelf,
+}
+for _first, _this_copy, _ready in product((True, False), (True, False), (None, -1, 0)):
+    SPOILS[f"held, first={_first} this_copy={_this_copy} ready={_ready}"] = partial(
+        _held, first=_first, this_copy=_this_copy, ready=_ready
     )
-} | {
-    f"held: first={first} this_copy={this_copy} ready={ready}": partial(
-        _held, first=first, this_copy=this_copy, ready=ready
-    )
-    for first in (True, False)
-    for this_copy in (True, False)
-    for ready in (None, -1, 0)
-}  # fmt: skip
 
 
 @given(ANY_ACTS, ASKS, st.lists(st.sampled_from(sorted(SPOILS)), min_size=1, max_size=3))

@@ -8,10 +8,11 @@ Every day is an open day here, so that dates can be reckoned in the head.
 from __future__ import annotations
 
 import random
+import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,7 @@ from sync.circulation.events import from_ms, to_ms
 from sync.circulation.model import (
     LOCAL_ZONE,
     Fee,
+    FeeKind,
     Hold,
     Item,
     ItemStatus,
@@ -42,8 +44,8 @@ from sync.circulation.projection import Replay
 from sync.circulation.rules import Rules
 from sync.intake.rules import RuleSet
 from sync.store import tables
-from sync.store.files import LEDGER, REFERENCE, open_reference
-from sync.store.ledger import Extended, Ledger, Lent, TakenBack, TakenBackAct
+from sync.store.files import LEDGER, REFERENCE, Kind, open_reference
+from sync.store.ledger import Extended, Ledger, Lent, Recorded, TakenBack, TakenBackAct
 from sync.store.reference import Reference
 from sync.store.view import LedgerView
 
@@ -231,9 +233,102 @@ def events(ledger: LedgerView, after: int = 0) -> list[ev.Event]:
     return [entry.event for entry in ledger.entries(after)]
 
 
-def no_problems(ledger: LedgerView) -> bool:
-    """Whether chain and tables are in order."""
+def last_entry(ledger: LedgerView) -> int:
+    """The number of the last event."""
+    return ledger.verify().events
+
+
+def in_order(ledger: LedgerView) -> bool:
+    """Whether the chain holds and the tables are what the events add up to."""
     return ledger.verify().problems == ()
+
+
+@contextmanager
+def by_hand(home: Path, kind: Kind = LEDGER) -> Iterator[sqlite3.Connection]:
+    """A file of a station that nobody has open, as somebody with other tools would reach it."""
+    with closing(sqlite3.connect(kind.path(home))) as connection, connection:
+        yield connection
+
+
+def owners(home: Path) -> dict[str, str]:
+    """Whose each token is, as it stands in the ledger."""
+    with closing(sqlite3.connect(f"{LEDGER.path(home).as_uri()}?mode=ro", uri=True)) as connection:
+        return dict(connection.execute("SELECT token, patron_id FROM identity"))
+
+
+# --- desk work --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something to be done at the desk. What of the fields counts depends on the act.
+
+    ``number`` is how many entries an undo goes back, the đồng of a payment (none: all of it), or whether a return
+    leaves a tag to be secured (odd).
+    """
+
+    act: str
+    card: str = AN
+    item: str = KIEU_1
+    number: int = 0
+
+
+ACTS = ("checkout", "checkin", "renew", "undo", "pay", "waive", "on_site", "repair_needed", "tag_secured", "visit")
+
+Answer = Lent | TakenBack | Extended | TakenBackAct | Recorded | Fee | Refused | None
+
+
+class Desk:
+    """Somebody who does what they are told at a ledger, and remembers the number of the last entry."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.last = last_entry(ledger)
+
+    def do(self, deed: Deed) -> Answer:
+        """Do it; ``None`` when there was nothing it could be done to, such as a fee."""
+        answer = self._do(deed)
+        if isinstance(answer, Lent | TakenBack | Extended | TakenBackAct | Recorded):
+            self.last = answer.entry
+        return answer
+
+    def _do(self, deed: Deed) -> Answer:
+        ledger, card, item, number = self.ledger, deed.card, deed.item, deed.number
+        match deed.act:
+            case "checkout":
+                return ledger.checkout(card, item)
+            case "checkin":
+                return ledger.checkin(item, tag_to_secure=number % 2 == 1)
+            case "renew":
+                return ledger.renew(card, item)
+            case "undo":
+                return ledger.undo(self.last - number)
+            case "pay" | "waive":
+                fees = ledger.account(card).fees
+                if not fees:
+                    return None
+                amount = min(number, fees[0].outstanding) or None
+                return (ledger.pay if deed.act == "pay" else ledger.waive)(fees[0].fee_id, amount)
+            case "on_site":
+                return ledger.use_on_site(item)
+            case "repair_needed":
+                return ledger.repair_needed(item, "found_open")
+            case "tag_secured":
+                return ledger.tag_secured(item)
+            case "forget":
+                return ledger.forget(card)
+            case "visit":
+                ledger.close_visit(ledger.open_visit(), "done")
+                return None
+            case _:
+                raise ValueError(deed.act)
+
+
+def random_deed(rng: random.Random) -> Deed:
+    """Desk work as it comes, with few readers and few items so that they meet."""
+    act = rng.choices(ACTS, (8, 6, 4, 3, 2, 1, 1, 1, 1, 1))[0]
+    number = rng.choice((0, 0, 0, 1, 2, 500, 1500))
+    return Deed(act, rng.choice((AN, BINH, CHI, *CARDS[AN])), rng.choice((KIEU_1, KIEU_2, LAO_HAC, SO_DO)), number)
 
 
 # --- headquarters -----------------------------------------------------------------------------------------------------
@@ -301,7 +396,7 @@ def _as_fee(fee_id: str, row: Row, owners: Mapping[str, str]) -> Fee:
     token = str(row["token"])
     return Fee(
         fee_id,
-        ev_kind(str(row["kind"])),
+        FeeKind(str(row["kind"])),
         _number(row["amount"]),
         from_ms(_number(row["charged_at"])),
         token,

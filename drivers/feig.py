@@ -1,0 +1,342 @@
+"""FEIG OBID readers (ID CPR, MR, LR): frames, and the commands a pad needs. Pure; facts/rfid.md, 5.1.
+
+A request and its reply look alike, apart from the status in a reply::
+
+    standard   LEN ADR CMD [STATUS] DATA CRClo CRChi            LEN counts all bytes, itself included
+    advanced   02 LENhi LENlo ADR CMD [STATUS] DATA CRClo CRChi
+
+A standard frame has at least five bytes, so a first byte of 02 can only begin an advanced one. Nothing else marks a
+beginning: to get into step the decoder tries the bytes in order and lets the CRC decide. Of a claim that is not whole
+yet it waits for the rest, however unlikely the claim; only silence on the line disproves it. (To look for a whole frame
+behind an unfinished one would find frames that somebody wrote into the memory of a tag.)
+
+The reader says nothing at all to a frame it did not understand. Replies are told apart by their command byte alone, and
+all tag commands share one, ``B0``; therefore a command here also looks at the shape of a reply, and whoever runs the
+commands puts a ``hello`` between a lost answer and the next tag command (see :mod:`drivers.pad`).
+
+The reader sends and expects the bytes of each block in reverse order; here blocks are in the order of the tag's memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from drivers.codec import NOT_YET, Command, NotYet, crc_mcrf4xx
+from drivers.devices import Card, CardTechnology, DeviceRefused, Identity, NotSupported, SerialLine
+from drivers.iso15693 import UID_LENGTH, SystemInformation, TagFault, Uid
+from drivers.tag_protocol import Inventory
+
+# Commands, by the names of the manual (H20800).
+BAUD_RATE_DETECTION: Final = 0x52
+GET_SOFTWARE_VERSION: Final = 0x65
+RF_RESET: Final = 0x69
+RF_ON_OFF: Final = 0x6A
+ISO_HOST: Final = 0xB0
+# Sub-commands of ISO_HOST.
+INVENTORY: Final = 0x01
+READ_MULTIPLE_BLOCKS: Final = 0x23
+WRITE_MULTIPLE_BLOCKS: Final = 0x24
+WRITE_AFI: Final = 0x27
+GET_SYSTEM_INFORMATION: Final = 0x2B
+
+#: MODE byte of a tag command: the UID follows.
+ADDRESSED: Final = 0x01
+#: MODE byte of an inventory: the rest of the list.
+MORE: Final = 0x80
+
+OK: Final = 0x00
+NO_TRANSPONDER: Final = 0x01
+WRITE_ERROR: Final = 0x03
+ADDRESS_ERROR: Final = 0x04
+UNKNOWN_COMMAND: Final = 0x80
+LENGTH_ERROR: Final = 0x81
+PARAMETER_RANGE: Final = 0x11
+RF_COMMUNICATION_ERROR: Final = 0x83
+BUFFER_OVERFLOW: Final = 0x93
+MORE_DATA: Final = 0x94
+ISO15693_ERROR: Final = 0x95
+
+# Codes that follow ISO15693_ERROR (ISO/IEC 15693-3, response error codes).
+BLOCK_DOES_NOT_EXIST: Final = 0x10
+ALREADY_LOCKED: Final = 0x11
+LOCKED: Final = 0x12
+WRITE_FAILED: Final = 0x13
+
+STATUS: Final = {
+    OK: "ok",
+    NO_TRANSPONDER: "no transponder",
+    0x02: "data false",
+    WRITE_ERROR: "write error",
+    ADDRESS_ERROR: "address error",
+    0x05: "wrong transponder type",
+    0x08: "authentication error",
+    0x0E: "general error",
+    0x10: "EEPROM failure",
+    PARAMETER_RANGE: "parameter range error",
+    UNKNOWN_COMMAND: "unknown command",
+    LENGTH_ERROR: "length error",
+    0x82: "command not available (scan mode)",
+    RF_COMMUNICATION_ERROR: "RF communication error",
+    BUFFER_OVERFLOW: "buffer overflow",
+    MORE_DATA: "more data",
+    ISO15693_ERROR: "ISO 15693 error",
+    0x96: "ISO 14443 error",
+    0xF1: "hardware warning",
+}
+
+TYPE_ISO15693: Final = 0x03
+TYPE_ISO14443A: Final = 0x04
+TYPE_ISO14443B: Final = 0x05
+_LONG_UID: Final = 0x04  # bit of TR_INFO: the UID field has 10 bytes instead of 7
+_ISO15693_BIT: Final = 1 << 3  # of TR-TYPE in the software version
+
+ANY_ADDRESS: Final = 0xFF
+_SHORTEST: Final = 5
+_SHORTEST_ADVANCED: Final = 7
+_LONGEST_STANDARD: Final = 0xFF
+#: The greatest reply to anything asked here (32 blocks of 4 with their lock bytes) is below 200 bytes.
+LONGEST_FRAME: Final = 1024
+#: The rest of a list is asked for at most this often: more tags than any field holds.
+_MOST_ROUNDS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands in a frame of either form. In a reply ``payload`` begins with the status."""
+
+    address: int
+    command: int
+    payload: bytes
+    advanced: bool = False
+
+    @classmethod
+    def parse(cls, frame: bytes) -> Frame:
+        """Takes apart a frame that a decoder has found sound."""
+        advanced = frame[0] == 0x02
+        body = frame[3:-2] if advanced else frame[1:-2]
+        return cls(body[0], body[1], body[2:], advanced)
+
+    def encode(self) -> bytes:
+        """The bytes on the wire."""
+        body = bytes((self.address, self.command)) + self.payload
+        if self.advanced or len(body) + 3 > _LONGEST_STANDARD:
+            start = b"\x02" + (len(body) + 5).to_bytes(2, "big")
+        else:
+            start = bytes((len(body) + 3,))
+        return start + body + crc_mcrf4xx(start + body).to_bytes(2, "little")
+
+
+class FeigDecoder:
+    """Finds the frames in what a reader, or a host, sends."""
+
+    def __init__(self) -> None:
+        self.skipped = 0
+        self._buffer = bytearray()
+        self._silent = False
+
+    def receive(self, data: bytes) -> None:
+        """Takes in bytes as they came."""
+        self._buffer += data
+        self._silent = False
+
+    def silence(self) -> None:
+        """Nothing more is coming: a claim that is not whole is none."""
+        self._silent = True
+
+    def next_frame(self) -> bytes | NotYet:
+        """The next sound frame. Holds on to at most one unfinished claim of LONGEST_FRAME bytes."""
+        at = 0
+        try:
+            while at < len(self._buffer):
+                length = self._claimed(at)
+                if length is NOT_YET or at + length > len(self._buffer):
+                    if not self._silent:
+                        return NOT_YET
+                elif length:
+                    frame = bytes(self._buffer[at : at + length])
+                    if crc_mcrf4xx(frame[:-2]) == int.from_bytes(frame[-2:], "little"):
+                        del self._buffer[at : at + length]
+                        return frame
+                at += 1
+            return NOT_YET
+        finally:
+            self.skipped += at
+            del self._buffer[:at]
+
+    def _claimed(self, at: int) -> int | NotYet:
+        """How long a frame that begins here says it is; 0 when none can begin here."""
+        first = self._buffer[at]
+        if first != 0x02:
+            return first if first >= _SHORTEST else 0
+        if at + 3 > len(self._buffer):
+            return NOT_YET
+        length = int.from_bytes(self._buffer[at + 1 : at + 3], "big")
+        return length if _SHORTEST_ADVANCED <= length <= LONGEST_FRAME else 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderVersion:
+    """The reply to GET_SOFTWARE_VERSION. ``transponders`` has a bit for each kind of tag the reader knows."""
+
+    software: int
+    hardware_type: int
+    software_type: int
+    transponders: int
+
+    @property
+    def reads_iso15693(self) -> bool:
+        """Whether it can see library tags at all."""
+        return bool(self.transponders & _ISO15693_BIT)
+
+
+class Feig:
+    """The commands of one reader, as :class:`drivers.tag_protocol.TagProtocol` has them.
+
+    The time limit is longer than the reader's own (TR-RESPONSE-TIME, 1.0 s as delivered), the gap is its PSST.
+    """
+
+    line = SerialLine(baud=38400, framing="8E1")
+    answer_within = 1.2
+    gap = 0.005
+
+    def __init__(self, address: int = ANY_ADDRESS) -> None:
+        self._address = address
+
+    def decoder(self) -> FeigDecoder:
+        """A decoder for what the reader sends."""
+        return FeigDecoder()
+
+    def hello(self) -> Command[Identity]:
+        """Who the reader is. Raises NotSupported for one that cannot see library tags."""
+        version = yield from self.version()
+        if not version.reads_iso15693:
+            raise NotSupported(f"FEIG reader of type {version.hardware_type:02X} reads no ISO 15693 tags")
+        release = f"{version.software >> 8}.{version.software & 0xFF}"
+        return Identity(model=f"FEIG OBID {version.hardware_type:02X}", firmware=release)
+
+    def version(self) -> Command[ReaderVersion]:
+        """The versions of hardware and firmware, and the kinds of tag."""
+        data = yield from self._ask(GET_SOFTWARE_VERSION, b"", lambda data: len(data) >= 7)
+        return ReaderVersion(int.from_bytes(data[0:2], "big"), data[3], data[4], int.from_bytes(data[5:7], "big"))
+
+    def inventory(self) -> Command[Inventory]:
+        """All tags and cards in the field, asked for in as many rounds as the reader needs."""
+        tags: dict[Uid, None] = {}
+        cards: dict[bytes, Card] = {}
+        complete = True
+        mode = 0
+        for _ in range(_MOST_ROUNDS):
+            reply = yield from self._reply(ISO_HOST, bytes((INVENTORY, mode)), lambda data: _listed(data) is not None)
+            status = reply[0]
+            if status == NO_TRANSPONDER:
+                break
+            if status not in {OK, MORE_DATA, RF_COMMUNICATION_ERROR}:
+                raise _refusal(reply)
+            found = _listed(reply[1:]) or Inventory(complete=False)
+            tags |= dict.fromkeys(found.tags)
+            cards |= {card.uid: card for card in found.cards}
+            complete = complete and found.complete and status != RF_COMMUNICATION_ERROR
+            if status != MORE_DATA:
+                break
+            mode = MORE
+        else:
+            complete = False
+        return Inventory(tuple(tags), tuple(cards.values()), complete)
+
+    def read_blocks(self, uid: Uid, first: int, count: int) -> Command[bytes]:
+        """The bytes of ``count`` blocks in the order of the tag's memory. At most 128 bytes at a time."""
+
+        def fits(data: bytes) -> bool:
+            return len(data) > 2 and data[0] == count and data[1] > 0 and len(data) == 2 + count * (1 + data[1])
+
+        data = yield from self._ask(ISO_HOST, _addressed(READ_MULTIPLE_BLOCKS, uid, bytes((first, count))), fits)
+        size = data[1]
+        # Before the bytes of each block stands one that says whether it is locked.
+        return b"".join(data[at + 1 : at + 1 + size][::-1] for at in range(2, len(data), 1 + size))
+
+    def system_information(self, uid: Uid) -> Command[SystemInformation]:
+        """DSFID, AFI and the size of the memory."""
+
+        def fits(data: bytes) -> bool:
+            return len(data) == 5 + UID_LENGTH and data[1 : 1 + UID_LENGTH] == uid
+
+        data = yield from self._ask(ISO_HOST, _addressed(GET_SYSTEM_INFORMATION, uid), fits)
+        afi, size, count, chip = data[1 + UID_LENGTH :]
+        # The manual gives real sizes; readers also pass on what the tag says, which is one less. Block sizes are powers
+        # of two, so one less than a power of two tells them apart.
+        less = 1 if size & (size + 1) == 0 else 0
+        return SystemInformation(uid, data[0], afi, size + less, count + less, chip)
+
+    def write_afi(self, uid: Uid, afi: int) -> Command[None]:
+        """Writes the AFI of one tag."""
+        yield from self._ask(ISO_HOST, _addressed(WRITE_AFI, uid, bytes((afi,))), lambda data: not data)
+
+    def _ask(self, command: int, payload: bytes, fits: Callable[[bytes], bool]) -> Command[bytes]:
+        """The data of a reply of status ok. Raises DeviceRefused for every other."""
+        reply = yield from self._reply(command, payload, fits)
+        if reply[0] != OK:
+            raise _refusal(reply)
+        return reply[1:]
+
+    def _reply(self, command: int, payload: bytes, fits: Callable[[bytes], bool]) -> Command[bytes]:
+        """Status and data of the reply to this command; what cannot be one is passed over."""
+        frame = Frame.parse((yield Frame(self._address, command, payload).encode()))
+        while not (frame.command == command and frame.payload and (frame.payload[0] != OK or fits(frame.payload[1:]))):
+            frame = Frame.parse((yield b""))
+        return frame.payload
+
+
+def _addressed(sub_command: int, uid: Uid, rest: bytes = b"") -> bytes:
+    return bytes((sub_command, ADDRESSED)) + uid + rest
+
+
+def _listed(data: bytes) -> Inventory | None:
+    """The data sets of an inventory reply; None when the bytes are no such thing."""
+    if not data:
+        return None
+    tags: list[Uid] = []
+    cards: list[Card] = []
+    rest = data[1:]
+    for _ in range(data[0]):
+        match rest[:1]:
+            case b"\x03":
+                length, uid = 10, rest[2:10]
+                tags.append(uid)
+            case b"\x04":
+                length = 13 if len(rest) > 1 and rest[1] & _LONG_UID else 10
+                # The field is filled from the left with zeros, and no UID begins with one.
+                cards.append(Card(CardTechnology.TYPE_A, rest[3:length].lstrip(b"\0")))
+            case b"\x05":
+                length = 10
+                cards.append(Card(CardTechnology.TYPE_B, rest[6:10]))
+            case b"":
+                return None
+            case _:
+                # A kind of tag whose data set has a length we do not know: the rest of the list cannot be read.
+                return Inventory(tuple(tags), tuple(cards), complete=False)
+        if len(rest) < length:
+            return None
+        rest = rest[length:]
+    return None if rest else Inventory(tuple(tags), tuple(cards))
+
+
+def _refusal(reply: bytes) -> DeviceRefused:
+    status = reply[0]
+    message = f"FEIG status {status:02X}, {STATUS.get(status, 'which no manual names')}"
+    fault = {
+        NO_TRANSPONDER: TagFault.GONE,
+        WRITE_ERROR: TagFault.NOT_WRITTEN,
+        ADDRESS_ERROR: TagFault.NO_SUCH_BLOCK,
+        BUFFER_OVERFLOW: TagFault.OVERFULL,
+    }.get(status, TagFault.OTHER)
+    if status == ISO15693_ERROR and len(reply) > 1:
+        message += f" {reply[1]:02X}"
+        fault = {
+            BLOCK_DOES_NOT_EXIST: TagFault.NO_SUCH_BLOCK,
+            ALREADY_LOCKED: TagFault.LOCKED,
+            LOCKED: TagFault.LOCKED,
+            WRITE_FAILED: TagFault.NOT_WRITTEN,
+        }.get(reply[1], TagFault.OTHER)
+    return DeviceRefused(message, answer=reply, fault=fault)
