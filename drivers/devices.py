@@ -10,7 +10,7 @@ turns what it learns into events. The supervisor owns the device. The loop of a 
 
     events: queue.SimpleQueue[DeviceEvent] = queue.SimpleQueue()
     with Supervisor(events.put) as supervisor:
-        pad = supervisor.add("pad", partial(open_feig_pad, url="socket://127.0.0.1:10001"))
+        pad = supervisor.add("pad", partial(Pad.open, url="socket://127.0.0.1:10001", protocol=Feig()))
         while True:
             match events.get():
                 case TagRead(uid=uid, content=LibraryTag()):

@@ -136,6 +136,11 @@ class FeigDecoder:
         self._buffer = bytearray()
         self._silent = False
 
+    @property
+    def pending(self) -> bool:
+        """Whether there are bytes that may be the beginning of a frame."""
+        return bool(self._buffer)
+
     def receive(self, data: bytes) -> None:
         """Takes in bytes as they came."""
         self._buffer += data

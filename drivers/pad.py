@@ -9,8 +9,9 @@ is kept for ``linger`` seconds; then it is asked by its UID, and only if it does
 (The same question serves readers that are set to report only newly arrived tags.)
 
 *A stack in the making.* Whoever acts on a stack wants all of it. It is steady when two inventories in a row gave the
-same tags, flicker smoothed out, each of them has been seen twice, and each has been read or given up for now. An
-inventory that the reader could not finish agrees with none.
+same tags, flicker smoothed out, each of them has been seen twice, and each has been read or given up for now. Where
+the reader cannot finish an inventory (a foreign card lies among the items), no change for ``linger`` seconds must do,
+so that one bad thing does not hold up the good ones.
 
 *Writes without answer.* The mark is written, then read back, and only what was read back counts. A tag that says no
 once is tried again; one that is locked is not. A lost answer leaves the reader with one answer too many: so a
@@ -25,6 +26,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Self
 
 from drivers.codec import Command, ResultT
@@ -66,7 +68,7 @@ _REST: Final = 0.1
 LINGER: Final = 0.5
 #: Blocks to read for the basic block of a library tag, on chips that have them and on the smallest.
 _BLOCKS: Final = (9, 8)
-#: A tag that cannot be read is given up for now after so many polls, and tried again every so many.
+#: A tag that cannot be read is given up for now after so many attempts, and tried again every so many sightings.
 _READ_ATTEMPTS: Final = 3
 _LATER_ATTEMPTS: Final = 10
 _WRITE_ATTEMPTS: Final = 3
@@ -90,6 +92,7 @@ class Presence:
         self._linger = linger
         self._tags: dict[Uid, _Sighting] = {}
         self._before: frozenset[Uid] | None = None
+        self._changed = 0.0
         self._agree = False
 
     def see(self, found: Inventory, now: float) -> list[Uid]:
@@ -103,14 +106,15 @@ class Presence:
                 self._tags[uid] = _Sighting(now)
                 arrived.append(uid)
         here = frozenset(self._tags)
-        self._agree = found.complete and here == self._before
-        self._before = here if found.complete else None
+        if here != self._before:
+            self._before, self._changed, self._agree = here, now, False
+        else:
+            self._agree = found.complete or now - self._changed > self._linger
         return arrived
 
     def disturb(self) -> None:
         """There was no inventory to take in: what comes next agrees with nothing."""
-        self._agree = False
-        self._before = None
+        self._before, self._agree = None, False
 
     def missing(self, now: float) -> list[Uid]:
         """The tags that have not been seen for longer than a flicker."""
@@ -122,8 +126,9 @@ class Presence:
         self._tags[uid].times += 1
 
     def forget(self, uid: Uid) -> None:
-        """A missing tag is gone."""
+        """A missing tag is gone. It has been in no inventory for a while, so those agree as they did."""
         del self._tags[uid]
+        self._before = frozenset(self._tags)
 
     def unread(self, among: Sequence[Uid]) -> list[Uid]:
         """Of these tags the ones to be read now."""
@@ -135,8 +140,7 @@ class Presence:
             case None:
                 return True
             case UnreadableTag():
-                sighting.failures += 1
-                return sighting.failures % _LATER_ATTEMPTS == 0
+                return sighting.times % _LATER_ATTEMPTS == 0
             case _:
                 return False
 
@@ -270,16 +274,20 @@ class Pad:
     def _mark(self, uid: Uid, wanted: Security) -> SecurityResult:
         afi = self._afis.afi(wanted)
         attempt = 1
-        while True:
-            fault = self._write_afi(uid, afi)
-            found = self._afi(uid)
-            if isinstance(found, TagFault):
-                return SecurityUnknown(uid, wanted, found)
-            if found == afi:
-                return SecurityChanged(uid, wanted)
-            if fault is TagFault.LOCKED or attempt == _WRITE_ATTEMPTS:
-                return SecurityUnchanged(uid, wanted, found, fault)
-            attempt += 1
+        try:
+            while True:
+                fault = self._write_afi(uid, afi)
+                found = self._afi(uid)
+                if isinstance(found, TagFault):
+                    return SecurityUnknown(uid, wanted, found)
+                if found == afi:
+                    return SecurityChanged(uid, wanted)
+                if fault is TagFault.LOCKED or attempt == _WRITE_ATTEMPTS:
+                    return SecurityUnchanged(uid, wanted, found, fault)
+                attempt += 1
+        except WireError:
+            # That the pad is lost, the next poll finds out; what became of this tag, nobody can say.
+            return SecurityUnknown(uid, wanted, TagFault.NO_ANSWER)
 
     def _write_afi(self, uid: Uid, afi: int) -> TagFault:
         """Tries to write; returns what it would mean if the mark were then found unchanged."""
@@ -287,8 +295,8 @@ class Pad:
             self._dialogue.run(self._protocol.write_afi(uid, afi))
         except DeviceRefused as refusal:
             return refusal.fault
-        except WireError:
-            # Only reading back can tell. Should the wire be broken for good, that fails too, and the next poll says so.
+        except NoAnswer:
+            self._dialogue.run(self._protocol.hello())
             return TagFault.NO_ANSWER
         return TagFault.NOT_WRITTEN
 
@@ -297,18 +305,16 @@ class Pad:
         fault = TagFault.OTHER
         for _ in range(_READ_BACK_ATTEMPTS):
             try:
-                return self._repeatable(lambda: self._protocol.system_information(uid)).afi
+                return self._repeatable(partial(self._protocol.system_information, uid)).afi
             except DeviceRefused as refusal:
                 fault = refusal.fault
-            except WireError:
-                return TagFault.NO_ANSWER
         return fault
 
     def _read(self, uid: Uid) -> TagContent:
         fault = TagFault.OTHER
         for blocks in _BLOCKS:
             try:
-                raw = self._repeatable(lambda count=blocks: self._protocol.read_blocks(uid, 0, count))
+                raw = self._repeatable(partial(self._protocol.read_blocks, uid, 0, blocks))
             except DeviceRefused as refusal:
                 fault = refusal.fault
                 if fault is TagFault.GONE:

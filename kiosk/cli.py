@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from kiosk.i18n import LANGUAGES, language_of, speak
 
@@ -24,7 +25,12 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line; answers the exit code."""
+    """Run one command line; answers the exit code. Standard output and error speak UTF-8 from then on."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # Not every terminal says that it takes Vietnamese (a pipe on Windows does not), and names of files may
+            # hold bytes that are no text: in JSON, too, such a byte is then an escape.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     arguments = _globals_first(arguments)
     chosen = _value_of("--lang", arguments)
     speak(chosen if chosen in LANGUAGES else language_of(os.environ))
@@ -34,7 +40,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _globals_first(arguments: Sequence[str]) -> list[str]:
-    """The line with its global options moved to the front; what follows ``--`` is left alone."""
+    """The line with its global options moved to the front; what follows ``--`` is left alone.
+
+    An option at the end that lacks its value stands alone: it must not swallow the command.
+    """
     front: list[str] = []
     rest: list[str] = []
     words = iter(arguments)
@@ -42,7 +51,10 @@ def _globals_first(arguments: Sequence[str]) -> list[str]:
         if word == "--":
             rest += [word, *words]
         elif word in _ANYWHERE:
-            front += [word, *[value for value in [next(words, None)] if value is not None]]
+            value = next(words, None)
+            if value is None:
+                return [*front, word]
+            front += [word, value]
         elif word.startswith(tuple(f"{option}=" for option in _ANYWHERE)):
             front += word.split("=", 1)
         else:

@@ -19,10 +19,10 @@ from sync.circulation.model import ServiceMode
 
 Json = Annotated[bool, typer.Option("--json", help=_("Print one JSON document for a machine to read."))]
 DryRun = Annotated[bool, typer.Option("--dry-run", help=_("Read and report everything, write nothing."))]
-Patron = Annotated[str, typer.Argument(metavar="PATRON", help=_("The reader's card number."))]
-Items = Annotated[list[str], typer.Argument(metavar="ITEM…", help=_("Barcodes (accession numbers), one or more."))]
-Fee = Annotated[str, typer.Argument(metavar="FEE", help=_("The fee's number, from `tramsach account`."))]
-Amount = Annotated[int | None, typer.Option(help=_("Whole đồng; all that is owed if not given."))]
+Patron = Annotated[str, typer.Argument(metavar=_("PATRON"), help=_("The reader's card number."))]
+Items = Annotated[list[str], typer.Argument(metavar=_("ITEM…"), help=_("Barcodes (accession numbers), one or more."))]
+Fee = Annotated[str, typer.Argument(metavar=_("FEE"), help=_("The fee's number, from `tramsach account`."))]
+Amount = Annotated[int | None, typer.Option(metavar=_("AMOUNT"), help=_("Whole đồng; all that is owed if not given."))]
 
 
 def application() -> typer.Typer:
@@ -49,9 +49,10 @@ def application() -> typer.Typer:
 def _main(
     context: typer.Context,
     home: Annotated[
-        Path | None, typer.Option(help=_("The station's folder; TRAMSACH_HOME if not given."), file_okay=False)
+        Path | None,
+        typer.Option(metavar=_("DIR"), help=_("The station's folder; TRAMSACH_HOME if not given."), file_okay=False),
     ] = None,
-    lang: Annotated[str, typer.Option(help=_("vi or en; the terminal's locale if not given."))] = "",
+    lang: Annotated[str, typer.Option(metavar="vi|en", help=_("vi or en; the terminal's locale if not given."))] = "",
     show_version: Annotated[bool, typer.Option("--version", help=_("Show the version."), is_eager=True)] = False,
 ) -> None:
     if show_version:
@@ -66,8 +67,12 @@ def _main(
 
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help=_("Play the tour and stop; ask for nothing."))] = False,
-    out: Annotated[Path | None, typer.Option(help=_("Leave summary.json here."), file_okay=False)] = None,
-    keep: Annotated[Path | None, typer.Option(help=_("Make the library in this new folder and keep it."))] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar=_("DIR"), help=_("Leave summary.json here."), file_okay=False)
+    ] = None,
+    keep: Annotated[
+        Path | None, typer.Option(metavar=_("DIR"), help=_("Make the library in this new folder and keep it."))
+    ] = None,
 ) -> None:
     from kiosk.demo import show
 
@@ -107,7 +112,8 @@ def renew(
     context: typer.Context,
     patron: Patron,
     items: Annotated[
-        list[str] | None, typer.Argument(metavar="[ITEM…]", help=_("Barcodes; everything on loan if none is given."))
+        list[str] | None,
+        typer.Argument(metavar=_("[ITEM…]"), help=_("Barcodes; everything on loan if none is given.")),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -128,7 +134,7 @@ def account(context: typer.Context, patron: Patron, as_json: Json = False) -> No
 
 def undo(
     context: typer.Context,
-    entry: Annotated[int, typer.Argument(metavar="NUMBER", help=_("The act's number, as the command showed it."))],
+    entry: Annotated[int, typer.Argument(metavar=_("NUMBER"), help=_("The act's number, as the command showed it."))],
 ) -> None:
     from kiosk import desk
 
@@ -148,7 +154,7 @@ def pay(context: typer.Context, fee: Fee, amount: Amount = None) -> None:
 def waive(
     context: typer.Context,
     fee: Fee,
-    reason: Annotated[str, typer.Option(help=_("Why; kept with the act."))],
+    reason: Annotated[str, typer.Option(metavar=_("REASON"), help=_("Why; kept with the act."))],
     amount: Amount = None,
 ) -> None:
     from kiosk import desk
@@ -184,8 +190,10 @@ def _add_desk(app: typer.Typer) -> None:
         rich_help_panel=panel,
     )(undo)
     fees = typer.Typer(help=_("Take or waive what a reader owes."), no_args_is_help=True)
-    fees.command(help=_("Take money for a fee."), epilog=_example("tramsach fees pay 3f2a… --amount 5000"))(pay)
-    fees.command(help=_("Forgive a fee."), epilog=_example("tramsach fees waive 3f2a… --reason 'ốm'"))(waive)
+    fees.command(help=_("Take money for a fee."), epilog=_example("tramsach fees pay 3f2a9c41d07be865 --amount 5000"))(
+        pay
+    )
+    fees.command(help=_("Forgive a fee."), epilog=_example("tramsach fees waive 3f2a9c41d07be865 --reason 'ốm'"))(waive)
     app.add_typer(fees, name="fees", rich_help_panel=panel)
 
 
@@ -194,9 +202,12 @@ def _add_desk(app: typer.Typer) -> None:
 
 def import_titles(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=_("MARC 21 (.mrc) or MARCXML files."))],
+    files: Annotated[list[Path], typer.Argument(metavar=_("FILE…"), help=_("MARC 21 (.mrc) or MARCXML files."))],
     mapping: Annotated[
-        str, typer.Option(help=_("Where the copies are described: auto, koha (952), 949, 852, or a mapping file."))
+        str,
+        typer.Option(
+            metavar=_("NAME"), help=_("Where the copies are described: auto, koha (952), 949, 852, or a mapping file.")
+        ),
     ] = "auto",
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -210,9 +221,14 @@ def import_titles(
 
 def import_readers(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help=_("CSV or XLSX files with a line of headings."))],
+    files: Annotated[
+        list[Path], typer.Argument(metavar=_("FILE…"), help=_("CSV or XLSX files with a line of headings."))
+    ],
     mapping: Annotated[
-        str, typer.Option(help=_("auto recognises the usual headings; or a file that names your columns."))
+        str,
+        typer.Option(
+            metavar=_("NAME"), help=_("auto recognises the usual headings; or a file that names your columns.")
+        ),
     ] = "auto",
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -241,10 +257,11 @@ def forget(
 def search(
     context: typer.Context,
     words: Annotated[
-        list[str], typer.Argument(metavar="WORDS…", help=_("Title, author, subject, call number, barcode or ISBN."))
+        list[str],
+        typer.Argument(metavar=_("WORDS…"), help=_("Title, author, subject, call number, barcode or ISBN.")),
     ],
-    limit: Annotated[int, typer.Option(min=1, max=200, help=_("At most so many titles."))] = 10,
-    page: Annotated[int, typer.Option(min=1, help=_("Which page of so many."))] = 1,
+    limit: Annotated[int, typer.Option(metavar=_("NUMBER"), min=1, max=200, help=_("At most so many titles."))] = 10,
+    page: Annotated[int, typer.Option(metavar=_("NUMBER"), min=1, help=_("Which page of so many."))] = 1,
     as_json: Json = False,
 ) -> None:
     from kiosk import catalogue
@@ -299,9 +316,15 @@ def check(context: typer.Context, as_json: Json = False) -> None:
 
 def show(
     context: typer.Context,
-    category: Annotated[str | None, typer.Option(help=_("Show the loan policy of this category of reader."))] = None,
-    item_type: Annotated[str, typer.Option(help=_("… for this type of item."))] = "*",
-    branch: Annotated[str | None, typer.Option(help=_("… at this branch; the station's own if not given."))] = None,
+    category: Annotated[
+        str | None,
+        typer.Option(metavar=_("CATEGORY"), help=_("Show the loan policy of this category of reader.")),
+    ] = None,
+    item_type: Annotated[str | None, typer.Option(metavar=_("TYPE"), help=_("… for this type of item."))] = None,
+    branch: Annotated[
+        str | None,
+        typer.Option(metavar=_("BRANCH"), help=_("… at this branch; the station's own if not given.")),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     from kiosk import settings
@@ -313,7 +336,7 @@ def show(
 
 def holidays(
     context: typer.Context,
-    years: Annotated[list[int], typer.Argument(metavar="YEAR…", help=_("Years, such as 2027."), min=1901, max=2100)],
+    years: Annotated[list[int], typer.Argument(metavar=_("YEAR…"), help=_("Years, such as 2027."), min=1901, max=2100)],
 ) -> None:
     from kiosk import settings
 

@@ -13,10 +13,10 @@ from kiosk.i18n import _
 from kiosk.pages import account_tables, loans_table, named, returns_table, why
 from kiosk.station import desk, onlooker
 from kiosk.terminal import Answers
+from sync.circulation.acts import Account, Extended, Lent
 from sync.circulation.blocks import Refused, money
 from sync.circulation.model import ServiceMode
-from sync.store.ledger import Extended, Ledger, Lent
-from sync.store.view import Account
+from sync.store.ledger import Ledger
 from sync.text import masked_name, nfc
 
 

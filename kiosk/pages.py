@@ -9,11 +9,11 @@ from rich.table import Table
 
 from kiosk.i18n import _, language
 from kiosk.terminal import table
+from sync.circulation.acts import Account, Extended, Lent, TakenBack
 from sync.circulation.blocks import NOTHING_TO_DO, Block, Refused, day, money
 from sync.circulation.decisions import PutAside
 from sync.circulation.model import Item, ItemStatus, Loan, Title, local_day
-from sync.store.ledger import Extended, Lent, TakenBack
-from sync.store.view import Account, Found
+from sync.store.view import Found
 from sync.text import masked_name
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from config.loader import Problems, dump
+from config.loader import PRODUCT_DEFAULTS, Problems, dump
 from kiosk.i18n import _, language
 from kiosk.station import read_settings
 from kiosk.terminal import Answers, table
 from sync.circulation.blocks import day
-from sync.circulation.policy import LoanPolicy, Origin
+from sync.circulation.policy import ANY, LoanPolicy, Origin
 from sync.intake.rules import HOLIDAYS_FILE, known_until, write_holidays
 
 
@@ -33,15 +33,18 @@ def check(say: Answers, home: Path) -> None:
         )
 
 
-def show(say: Answers, home: Path, category: str | None, item_type: str, branch: str | None) -> None:
-    """Show the settings, or one loan policy, each value with its origin."""
+def show(say: Answers, home: Path, category: str | None, item_type: str | None, branch: str | None) -> None:
+    """Show the settings, or the loan policy for what is named of category, item type and branch.
+
+    Each value comes with its origin.
+    """
     settings = read_settings(home)
     if isinstance(settings, Problems):
         _report(say, settings)
         return
     station, rules = settings.station.value, settings.rules.rules
-    if category is not None:
-        at = branch or station.branch
+    if category or item_type or branch:
+        category, item_type, at = category or ANY, item_type or ANY, branch or station.branch
         if at not in rules.network:
             say.fail(
                 _("There is no branch '{code}'. Known: {known}.").format(
@@ -55,7 +58,7 @@ def show(say: Answers, home: Path, category: str | None, item_type: str, branch:
         )
     else:
         values = dump(station)
-        rows = [(key, str(value), settings.station.origin[key]) for key, value in values.items()]
+        rows = [(key, _value(value), _layer(settings.station.origin[key])) for key, value in values.items()]
         rows.append(("rules", settings.rules.version, settings.rules.source))
         last = known_until(rules)
         rows.append(("holidays", day(last) if last else "–", HOLIDAYS_FILE if last else "–"))
@@ -95,7 +98,13 @@ def _policy_rows(policy: LoanPolicy) -> list[tuple[str, str, str]]:
 def _value(value: object) -> str:
     if isinstance(value, frozenset):
         return ", ".join(sorted(str(v) for v in value))
+    if isinstance(value, bool):
+        return str(value).lower()  # as TOML writes it
     return "–" if value is None else str(value)
+
+
+def _layer(name: str) -> str:
+    return _("product default") if name == PRODUCT_DEFAULTS else name
 
 
 def _origin(origin: Origin) -> str:

@@ -43,22 +43,25 @@ class Settings:
 def read_settings(home: Path) -> Settings | Problems:
     """All settings of a folder, or all problems of all its files together."""
     station, rules = load_station(home), load_rules(home)
-    if isinstance(station, Problems) or isinstance(rules, Problems):
-        return Problems(tuple(p for part in (station, rules) if isinstance(part, Problems) for p in part))
-    found = [*(unknown_branches(rules.rules, rules.source) or ())]
-    if station.value.branch not in rules.rules.network:
-        code = station.value.branch
-        found.append(
-            Problem(
-                "branch",
-                Phrase(
-                    f"Quy tắc không có đơn vị nào mang mã '{code}'.",
-                    f"The rules know no branch with the code '{code}'.",
-                ),
-                station.origin.get("branch", STATION_FILE),
-            )
+    found = [problem for part in (station, rules) if isinstance(part, Problems) for problem in part]
+    if isinstance(rules, RuleSet):
+        found += unknown_branches(rules.rules, rules.source) or ()
+        if isinstance(station, Built):
+            found += _unknown_home(station.value.branch, rules)
+            if not found:
+                return Settings(home, station, rules)
+    return Problems(tuple(found))
+
+
+def _unknown_home(code: str, rules: RuleSet) -> Iterator[Problem]:
+    """The station's own branch, where the rules do not have it; it is put right in the station's file."""
+    if code not in rules.rules.network:
+        sentence = Phrase(
+            "Quy tắc không có đơn vị nào mang mã '{code}'; có: {known}.",
+            "The rules know no branch with the code '{code}'; there are: {known}.",
         )
-    return Problems(tuple(found)) if found else Settings(home, station, rules)
+        known = ", ".join(branch.code for branch in rules.rules.branches) or "–"
+        yield Problem("branch", sentence.fill(code=code, known=known), STATION_FILE)
 
 
 def settings_of(home: Path) -> Settings:

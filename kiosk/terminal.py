@@ -1,8 +1,8 @@
 """What the terminal shows: sentences, tables, JSON, progress; and the exit code they add up to.
 
 Tables go to standard output and sentences about trouble to standard error, one line each, so that both can be piped.
-With
-``--json`` nothing but one JSON document goes to standard output.
+With ``--json`` nothing but one JSON document goes to standard output. Text is shown as it is: what looks like markup or
+like the name of an emoji to the library that draws the tables stands in many a title (``[electronic resource]``).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Answers:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
-        self.out = Console(file=sys.stdout, highlight=False, soft_wrap=False)
-        self.err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self.out = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+        self.err = Console(file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._failed = False
 
     def show(self, *what: RenderableType) -> None:

@@ -1,8 +1,9 @@
 """What the touchscreen shows, as values: the flows say it, the screens draw it, and neither knows the other.
 
-A :class:`View` holds facts (counts, days, names, states), not sentences: the screen finds the words in the language that
-is on, so a change of language redraws and decides nothing. Reasons and next steps are the exception: they come from the
-rules as bilingual phrases. A touch comes back as a :class:`Touch`, named for what it means, not for where it was.
+A :class:`View` holds facts (counts, days, names, states), not sentences: the screen finds the words in the language
+that is on, so a change of language redraws and decides nothing. Reasons and next steps are the exception: they come
+from the rules as bilingual phrases. A touch comes back as a :class:`Touch`, named for what it means, not for where it
+was.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ class Slip:
 class RowView:
     """One book. ``key`` stays the same while the book does; ``day`` is a due date or the last day of a hold.
 
-    ``cloth`` (1 to 6) is the colour of its cover; ``title`` is empty while the chip is being read. ``actions`` is what can
-    be done with it by touch.
+    ``cloth`` (1 to 6) is the colour of its cover; ``title`` is empty while the chip is being read. ``actions`` is what
+    can be done with it by touch.
     """
 
     key: str
@@ -94,7 +95,7 @@ class RowView:
 
 @dataclass(frozen=True, slots=True)
 class PatronView:
-    """Who stands here, masked: ``given_name`` for the greeting alone, ``masked_name`` and ``card_ending`` in the header."""
+    """Who stands here, masked: ``given_name`` for the greeting alone, the rest for the header."""
 
     given_name: str
     masked_name: str
@@ -286,7 +287,7 @@ class Notice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything on the screen. ``staff`` puts the header in charcoal; ``step`` is 1 to 3 on screens with a step bar."""
+    """Everything on the screen. ``staff`` puts the header in charcoal; ``step`` is 1 to 3 where there is a step bar."""
 
     body: Body
     language: str = "vi"

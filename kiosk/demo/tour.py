@@ -19,10 +19,11 @@ from kiosk.i18n import _
 from kiosk.pages import account_tables, found_table, loans_table, returns_table, why
 from kiosk.station import desk
 from kiosk.terminal import Answers
+from sync.circulation.acts import Extended, Lent, TakenBack
 from sync.circulation.blocks import Refused, money
 from sync.circulation.clock import Reading
 from sync.store.clock import read_clock
-from sync.store.ledger import Extended, Ledger, Lent, TakenBack
+from sync.store.ledger import Ledger
 from sync.text import masked_name
 
 _BACK = timedelta(days=21)

@@ -1,8 +1,8 @@
 """What comes into a flow and what goes out of it.
 
-In: what devices tell (:mod:`drivers.devices`), touches (:class:`kiosk.views.Touch`), the passing of time, and the answers
-to effects. Out: effects, each a thing for the session to do. An effect of a visit carries the visit's number, its answer
-brings it back, so that a late answer is known for what it is.
+In: what devices tell (:mod:`drivers.devices`), touches (:class:`kiosk.views.Touch`), the passing of time, and the
+answers to effects. Out: effects, each a thing for the session to do. An effect of a visit carries the visit's number,
+its answer brings it back, so that a late answer is known for what it is.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from datetime import date, datetime
 from drivers.devices import DeviceEvent
 from drivers.iso15693 import SecurityResult
 from kiosk.views import Receipt, RepairView, Touch
+from sync.circulation.acts import Account, Extended, Lent, TakenBack
 from sync.circulation.blocks import Block, Refused
 from sync.circulation.model import Item, Loan, Patron, Title
-from sync.store.ledger import Extended, Lent, TakenBack
-from sync.store.view import Account
 
 # --- in ---------------------------------------------------------------------------------------------------------------
 
@@ -42,6 +41,7 @@ class CardFound:
     """Whose card it is. ``blocks`` say why it cannot borrow at all; empty when it can."""
 
     visit: int
+    number: str = field(repr=False)
     patron: Patron | None
     blocks: tuple[Block, ...] = ()
     pin_set: bool = False
@@ -188,10 +188,11 @@ class CloseVisit:
 
 @dataclass(frozen=True, slots=True)
 class FindCard:
-    """Whose card is this?"""
+    """Whose card is this? With ``or_item`` a scanned code that is no card is looked up as an item."""
 
     visit: int
     number: str = field(repr=False)
+    or_item: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ reason to refuse, a *notice* something a person should know of an act that was a
 ``calendar``   opening hours with seasons, closures and public holidays; due dates.
 ``rules``      the three above as one versioned rule-set.
 ``decisions``  ``decide_checkout``, ``decide_checkin``, ``decide_renew``.
+``acts``       what the ledger answers when something has been done.
 ``events``     the vocabulary of the ledger and its canonical encoding.
 ``chain``      the hash chain over the encoded events.
 ``clock``      what time it is when the clock cannot be trusted.

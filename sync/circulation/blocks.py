@@ -60,6 +60,14 @@ class Code(StrEnum):
     WRONG_AMOUNT = "wrong_amount"
     STILL_HAS_LOANS = "still_has_loans"
     STILL_OWES = "still_owes"
+    # the chip
+    CHIP_NOT_READ = "chip_not_read"
+    CHIP_BLANK = "chip_blank"
+    CHIP_FOREIGN = "chip_foreign"
+    CHIP_DAMAGED = "chip_damaged"
+    LIFTED_TOO_SOON = "lifted_too_soon"
+    CHIP_NOT_RELEASED = "chip_not_released"
+    CHIP_NOT_SECURED = "chip_not_secured"
     # notices
     PUT_ASIDE_OTHER_LIBRARY = "put_aside_other_library"
     PUT_ASIDE_HOLD = "put_aside_hold"
@@ -243,6 +251,36 @@ WORDS: dict[Code, tuple[Phrase, Phrase]] = {
             "Hãy thanh toán hoặc miễn phí trước khi xóa dữ liệu.",
             "Settle or waive it before erasing the reader.",
         ),
+    ),
+    Code.CHIP_NOT_READ: (
+        Phrase("Không đọc được chip.", "The chip could not be read."),
+        Phrase("Đặt lại một cuốn riêng lên mặt đọc.", "Place this one alone on the pad again."),
+    ),
+    Code.CHIP_BLANK: (
+        Phrase("Chip của cuốn này chưa được ghi số.", "The chip of this item has no number yet."),
+        _GIVE_TO_LIBRARIAN,
+    ),
+    Code.CHIP_FOREIGN: (
+        Phrase("Chip này không phải chip thư viện mà máy biết.", "This is no library chip that is known here."),
+        _GIVE_TO_LIBRARIAN,
+    ),
+    Code.CHIP_DAMAGED: (
+        Phrase("Chip của cuốn này bị lỗi.", "The chip of this item is damaged."),
+        _GIVE_TO_LIBRARIAN,
+    ),
+    Code.LIFTED_TOO_SOON: (
+        Phrase("Sách rời mặt đọc quá sớm.", "The item left the pad too soon."),
+        Phrase("Mời đặt lại lên mặt đọc.", "Please put it back on the pad."),
+    ),
+    Code.CHIP_NOT_RELEASED: (
+        Phrase(
+            "Không bỏ kích hoạt an ninh được, nên chưa ghi mượn.", "Security could not be released, so it is not lent."
+        ),
+        _GIVE_TO_LIBRARIAN,
+    ),
+    Code.CHIP_NOT_SECURED: (
+        Phrase("Đã nhận, nhưng chưa kích hoạt lại an ninh được.", "Received, but security could not be set again."),
+        _GIVE_TO_LIBRARIAN,
     ),
     Code.PUT_ASIDE_OTHER_LIBRARY: (
         Phrase("Tài liệu này của {library}.", "This item belongs to {library}."),

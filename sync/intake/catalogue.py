@@ -24,7 +24,7 @@ from sync.circulation.model import Item, Title
 from sync.circulation.network import Network
 from sync.intake.mapping import Mappings
 from sync.intake.marc import MarcRecord, Unreadable, read_records
-from sync.intake.reasons import Reason
+from sync.intake.reasons import Outcome, Reason
 from sync.intake.report import CatalogueReport, Entry, Place, Progress, Remarks, Told
 from sync.intake.titles import Described, describe
 from sync.store.reference import Claim, Reference
@@ -68,7 +68,7 @@ def import_catalogue(
                 else:
                     described = describe(found, mapping, branch)
                     run.take(place, found, _at_home(described, network, branch, run.remarks, place))
-        run.flush()
+            run.flush()
         return run.report()
 
 
@@ -143,8 +143,8 @@ class _Run:
             dry_run=self.dry_run,
             read=self.read,
             tallies=self.remarks.tallies(),
-            repaired=tuple(self.remarks.repaired),
-            refused=tuple(self.remarks.refused),
+            repaired=self.remarks.listed(Outcome.REPAIRED),
+            refused=self.remarks.listed(Outcome.REFUSED),
             titles=self.titles,
             items=self.items,
             merged=self.merged,

@@ -63,7 +63,7 @@ def parse_day(cell: Cell) -> Span | None:
     if isinstance(cell, bool) or cell is None:
         return None
     if isinstance(cell, int | float):
-        if cell == int(cell) and 1900 <= cell <= 2200:
+        if 1900 <= cell <= 2200 and cell == int(cell):
             return _year(int(cell))
         return _one(_SPREADSHEET_EPOCH + timedelta(days=int(cell))) if 10_000 <= cell < 110_000 else None
     text = _TIME_OF_DAY.sub("", cell.strip())

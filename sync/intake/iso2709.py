@@ -34,6 +34,9 @@ ENTRY = 12
 LONGEST_RECORD = 99_999
 LONGEST_FIELD = 9_999
 
+#: What is no record, or no longer one.
+DEBRIS = frozenset({Reason.RUBBISH, Reason.BEGINNING_LOST})
+
 # Should pymarc complain after all: its complaints quote fields, and what a file says never goes to a log.
 logging.getLogger("pymarc").addFilter(lambda _: False)
 
@@ -47,14 +50,14 @@ class Raw:
 
 
 def records(blocks: Iterator[bytes]) -> Iterator[Raw | Reason]:
-    """The records of a file in order; a reason stands for one that could not be read, or for a run of rubbish."""
-    in_rubbish = False
+    """The records of a file in order; a reason stands for one that could not be read, or for a run of ``DEBRIS``."""
+    in_debris = False
     for piece, ended in _pieces(blocks):
         for segment, whole in _segments(piece, ended):
             read = _read(segment, whole)
-            if read is Reason.RUBBISH and in_rubbish:
+            if read in DEBRIS and in_debris:
                 continue
-            in_rubbish = read is Reason.RUBBISH
+            in_debris = read in DEBRIS
             yield read
 
 
@@ -79,7 +82,7 @@ def _pieces(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
         *ended, rest = (rest + block).split(RECORD_END)
         for piece in ended:
             yield piece, True
-        while len(rest) > 2 * LONGEST_RECORD:
+        while len(rest) > 3 * LONGEST_RECORD:
             # No record is this long, so its end is missing, or there is none. A record that is still whole can only
             # begin in what is kept.
             oldest = len(rest) - LONGEST_RECORD
@@ -97,6 +100,8 @@ def _segments(piece: bytes, ended: bool) -> Iterator[tuple[bytes, bool]]:
     start = padding.end() if padding else 0
     if start == len(piece):
         return
+    if start >= 5 and _LEADER.match(piece, start - 5):  # a record length of blanks is no padding
+        start -= 5
     whole_from = _whole_record(piece, start) if ended else len(piece)
     starts = [start]
     if whole_from > start:
@@ -132,17 +137,15 @@ def _read(segment: bytes, ended: bool) -> Raw | Reason:
     reasons: set[Reason] = set()
     fields = _by_agreement(segment) if ended else None
     if fields is None:
-        if len(segment) > LONGEST_RECORD:
-            return Reason.TOO_LONG if _LEADER.match(segment) else _remains(segment, ended)
         mended = _mend(segment, ended, reasons)
         if isinstance(mended, Reason):
-            return mended
+            return Reason.TOO_LONG if len(segment) > LONGEST_RECORD and _LEADER.match(segment) else mended
         fields = mended
     tidy = [entry for field in fields if (entry := _tidy(*field, reasons)) is not None]
     if not tidy:
         return Reason.DIRECTORY_BROKEN
     raw = segment + RECORD_END if not reasons else _assemble(segment[:LEADER], tidy)
-    if len(raw) > LONGEST_RECORD:
+    if raw is None:
         return Reason.TOO_LONG
     return _decoded(pymarc.Record(raw, to_unicode=False), reasons)
 
@@ -258,17 +261,23 @@ def _tidy(tag: bytes, data: bytes, reasons: set[Reason]) -> tuple[bytes, bytes] 
 _PRINTABLE = bytes(byte if 0x20 <= byte < 0x7F else 0x20 for byte in range(256))
 
 
-def _assemble(leader: bytes, fields: _Fields) -> bytes:
-    """A record with right numbers. Of a broken leader only the encoding flag is kept."""
-    directory, offset = b"", 0
+def _assemble(leader: bytes, fields: _Fields) -> bytes | None:
+    """A record with right numbers, ``None`` when they have too many digits. Of the leader only the flag is kept.
+
+    The record's whole length may have too many: nobody needs it, because its end is known.
+    """
+    directory, offset = [], 0
     for tag, data in fields:
-        directory += b"%b%04d%05d" % (tag, len(data) + 1, min(offset, LONGEST_RECORD))
+        if offset > LONGEST_RECORD:
+            return None
+        directory.append(b"%b%04d%05d" % (tag, len(data) + 1, offset))
         offset += len(data) + 1
-    base = LEADER + len(directory) + 1
-    length = min(base + offset + 1, LONGEST_RECORD)
+    base = LEADER + ENTRY * len(directory) + 1
+    if base > LONGEST_RECORD:
+        return None
     flag = b"a" if leader[9:10] == b"a" else b" "
-    head = b"%05dnam %b22%05d   4500" % (length, flag, min(base, LONGEST_RECORD))
-    return head + directory + FIELD_END + b"".join(data + FIELD_END for _, data in fields) + RECORD_END
+    head = b"%05dnam %b22%05d   4500" % (min(base + offset + 1, LONGEST_RECORD), flag, base)
+    return head + b"".join(directory) + FIELD_END + b"".join(data + FIELD_END for _, data in fields) + RECORD_END
 
 
 def _decoded(record: pymarc.Record, reasons: set[Reason]) -> Raw:

@@ -89,14 +89,15 @@ def _records(blocks: Iterator[bytes]) -> Iterator[MarcRecord | Unreadable]:
             return
         first += following
     form = marcxml.records if marcxml.looks_like_xml(first) else iso2709.records
-    rubbish_first = anything = False
+    debris: Reason | None = None
+    anything = False
     for number, found in enumerate(form(chain((first,), blocks)), start=1):
-        if found is Reason.RUBBISH and number == 1:
+        if number == 1 and not isinstance(found, iso2709.Raw) and found in iso2709.DEBRIS:
             # Of a file that is no catalogue at all, this is all there is.
-            rubbish_first = True
+            debris = found
             continue
-        if rubbish_first and not anything:
-            yield Unreadable(1, Reason.RUBBISH)
+        if debris and not anything:
+            yield Unreadable(1, debris)
         anything = True
         yield _cleaned(number, found) if isinstance(found, iso2709.Raw) else Unreadable(number, found)
     if not anything:

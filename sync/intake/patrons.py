@@ -21,7 +21,7 @@ from config.phrase import Phrase
 from sync.circulation.model import Patron
 from sync.circulation.network import Network
 from sync.intake.patron_rows import Heading, Listed, PatronColumns, describe, find_heading
-from sync.intake.reasons import Reason
+from sync.intake.reasons import Outcome, Reason
 from sync.intake.report import Entry, PatronReport, Place, Progress, Remarks, Told
 from sync.intake.sheets import Row, Sheet, read_sheets
 from sync.store.reference import Reference
@@ -75,7 +75,6 @@ def import_patrons(
         else:
             if not filled:
                 run.remarks.add(Entry(Place(path.name), "", Reason.FILE_EMPTY))
-    run.flush()
     return run.report()
 
 
@@ -108,7 +107,7 @@ class _Run:
         for row in sheet.rows:
             if row.reason is Reason.NOT_A_TABLE:
                 self._add(Place(file), row.reason)
-                return True
+                break
             if not any(cell is not None for cell in row.cells) and row.reason is None:
                 continue
             empty = False
@@ -120,14 +119,12 @@ class _Run:
                 if found is None and row.number >= _HEADING_WITHIN:
                     break
                 heading = found
-                if heading is not None:
-                    # What a list says nothing of is kept, so a batch holds the rows of lists that say the same.
-                    self.flush()
-                    self.kept = heading.unsaid
+                self.kept = heading.unsaid if heading else frozenset()
             elif not heading.is_heading(row):
                 self._row(Place(file, row.number), row, heading)
         if heading is None and not empty:
             self._add(Place(file), Reason.HEADER_MISSING, detail="số thẻ, họ và tên / card number, name")
+        self.flush()
         return not empty
 
     def _row(self, place: Place, row: Row, heading: Heading) -> None:
@@ -190,8 +187,8 @@ class _Run:
             dry_run=self.dry_run,
             read=self.read,
             tallies=self.remarks.tallies(),
-            repaired=tuple(self.remarks.repaired),
-            refused=tuple(self.remarks.refused),
+            repaired=self.remarks.listed(Outcome.REPAIRED),
+            refused=self.remarks.listed(Outcome.REFUSED),
             patrons=self.patrons,
             cards=self.cards,
         )

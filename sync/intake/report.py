@@ -157,19 +157,27 @@ class PatronReport(ImportReport):
 
 @dataclass(slots=True)
 class Remarks:
-    """Gathers remarks while an import runs."""
+    """Gathers remarks while an import runs. Those of one file come before those of the next, in any order."""
 
-    repaired: list[Entry] = field(default_factory=list)
-    refused: list[Entry] = field(default_factory=list)
+    _listed: list[Entry] = field(default_factory=list)
+    _files: dict[str, int] = field(default_factory=dict)
     _counts: Counter[tuple[Reason, str]] = field(default_factory=Counter)
 
     def add(self, entry: Entry) -> None:
         """Count a remark, and list it where its reason is one that is listed."""
         self._counts[entry.reason, entry.detail] += 1
-        if entry.reason.listed and entry.reason.outcome is Outcome.REFUSED:
-            self.refused.append(entry)
-        elif entry.reason.listed and entry.reason.outcome is Outcome.REPAIRED:
-            self.repaired.append(entry)
+        if entry.reason.listed:
+            self._files.setdefault(entry.place.file, len(self._files))
+            self._listed.append(entry)
+
+    def listed(self, outcome: Outcome) -> tuple[Entry, ...]:
+        """The listed remarks of one outcome, in the order of the files and of the records in them."""
+        return tuple(
+            sorted(
+                (entry for entry in self._listed if entry.reason.outcome is outcome),
+                key=lambda entry: (self._files[entry.place.file], entry.place.record),
+            )
+        )
 
     def tallies(self) -> tuple[Tally, ...]:
         """All counts, most frequent first."""

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
-from datetime import date
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
 from sync.circulation.decisions import Copy, Standing
-from sync.circulation.events import from_ms
+from sync.circulation.events import from_ms, to_ms
 from sync.circulation.model import (
     Fee,
     FeeKind,
@@ -54,6 +54,7 @@ _loan, _custody, _identity, _fee = tables.loan, tables.custody, tables.identity,
 
 _MARK = sa.bindparam("mark", type_=sa.Integer)
 _NUMBER = sa.bindparam("number", type_=sa.Text)
+_SINCE = sa.bindparam("since", type_=sa.Integer)
 _NUMBERS: sa.BindParameter[list[str]] = sa.bindparam("numbers", expanding=True)
 
 #: Whose a token is. A loan made under a card that was unknown then belongs to the reader whom the card is known for
@@ -139,6 +140,15 @@ _FEE_HERE = (
     .where(_fee.c.fee_id == _NUMBER, _fee.c.seq > _MARK)
 )
 _FEE_TOLD = sa.select(_ref_fee).where(_ref_fee.c.fee_id == _NUMBER)
+#: Tokens whose owner still matters: of open loans, of fees not settled, and of loans and fees that ended or began since.
+_TOKENS_IN_USE = sa.union(
+    sa.select(_custody.c.token).where(_custody.c.seq > _MARK),
+    sa.select(_ref_loan.c.token),
+    sa.select(_loan.c.token).where(_loan.c.closed_at >= _SINCE),
+    sa.select(_fee.c.token).where(_fee.c.seq > _MARK, _fee.c.amount > _fee.c.paid + _fee.c.waived),
+    sa.select(_fee.c.token).where(_fee.c.charged_at >= _SINCE),
+    sa.select(sa.func.coalesce(_ref_fee.c.token, _ref_fee.c.fee_id)),
+)
 _RULE_VERSION = sa.select(_rule_set.c.version)
 _RULE_BODY = sa.select(_rule_set.c.body).where(_rule_set.c.version == sa.bindparam("version"))
 
@@ -203,6 +213,10 @@ class Current:
                 found.update((row["item_id"], _as_loan(row)) for row in rows)
         return found
 
+    def said_here(self, item_id: str) -> bool:
+        """Whether this station's word on an item is newer than what the reference tells of it."""
+        return self._connection.execute(_LAST_WORD, {"numbers": [item_id], "mark": self._mark}).first() is not None
+
     def loans_of(self, patron_id: str) -> tuple[Loan, ...]:
         """A reader's open loans, first due first."""
         values = {"numbers": self.numbers_of(patron_id), "mark": self._mark}
@@ -231,6 +245,10 @@ class Current:
             return _as_fee(row), True
         row = self._connection.execute(_FEE_TOLD, {"number": fee_id}).mappings().first()
         return None if row is None else (_as_fee(row), False)
+
+    def tokens_in_use(self, since: datetime) -> sa.CompoundSelect[tuple[str]]:
+        """The tokens, as a query, whose owner somebody may still ask for; see :meth:`Ledger.forget_returned`."""
+        return _TOKENS_IN_USE.params(mark=self._mark, since=to_ms(since))
 
     def standing(self, card: str) -> Standing:
         """How the reader behind a card stands; an unknown card stands for itself."""

@@ -11,7 +11,10 @@ The file has one writer: the thread that owns this object. The number and hash o
 that reason, and forgotten when a transaction fails, so that they are read anew from the file.
 
 Whose a token is goes into ``identity`` beside the events and can be deleted (:meth:`Ledger.forget`); the chain does not
-notice. Security bits: :meth:`Ledger.checkin` with ``tag_to_secure`` writes the repair row in the same transaction, to
+notice. SQLite's ``secure_delete`` overwrites a deleted row but not the copies that stay behind in the slack of a page
+when the tree is balanced, so forgetting empties the whole table, which wipes its pages, and writes back what is kept.
+
+Security bits: :meth:`Ledger.checkin` with ``tag_to_secure`` writes the repair row in the same transaction, to
 be cleared by :meth:`Ledger.tag_secured` once the tag has been armed and verified (design, law 1).
 """
 
@@ -20,7 +23,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -30,18 +33,18 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 
 from config.phrase import Phrase
 from sync.circulation import events as ev
+from sync.circulation.acts import Extended, Lent, Recorded, TakenBack, TakenBackAct
 from sync.circulation.blocks import Block, Code, Refused, block
 from sync.circulation.chain import link
 from sync.circulation.clock import Anchor, Moment, settle
 from sync.circulation.decisions import (
     Checkin,
-    PutAside,
     decide_checkin,
     decide_checkout,
     decide_renew,
 )
 from sync.circulation.events import to_ms
-from sync.circulation.model import Fee, FeeKind, Item, Loan, Patron, ServiceMode, Title
+from sync.circulation.model import Fee, FeeKind, Loan, Patron, ServiceMode
 from sync.circulation.projection import KEYS, Change, Drop, Put, changes
 from sync.circulation.rules import Rules
 from sync.store import tables
@@ -49,6 +52,8 @@ from sync.store.current import Current
 from sync.store.errors import StoreError
 from sync.store.files import LedgerFile, open_ledger
 from sync.store.view import PROJECTED, Clock, Head, LedgerView
+
+__all__ = ["Extended", "Ledger", "Lent", "Recorded", "TakenBack", "TakenBackAct"]
 
 _INSERT_EVENT = sa.insert(tables.event)
 _OWN_TOKEN = sa.text(
@@ -63,59 +68,11 @@ def _upsert(table: sa.Table, key: str) -> Insert:
 
 
 _UPSERTS = {name: _upsert(table, KEYS[name]) for name, table in PROJECTED.items()}
+_DROPS = {name: sa.delete(table).where(table.c[KEYS[name]] == sa.bindparam("key")) for name, table in PROJECTED.items()}
 
+_EVENT_AT = sa.select(sa.cast(tables.event.c.record, sa.LargeBinary)).where(tables.event.c.seq == sa.bindparam("seq"))
 
-@dataclass(frozen=True, slots=True)
-class Lent:
-    """An item went out. ``entry`` is the number of the event, by which it can be undone."""
-
-    entry: int
-    loan: Loan
-    item: Item
-    title: Title | None
-    notices: tuple[Block, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TakenBack:
-    """An item came back. ``loan`` is the one that ended, ``fee`` its cost; ``put_aside`` why not to the shelf."""
-
-    entry: int
-    item_id: str
-    item: Item | None
-    title: Title | None
-    loan: Loan | None
-    late_days: int
-    fee: Fee | None
-    put_aside: PutAside | None
-    notices: tuple[Block, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Extended:
-    """A loan was renewed; ``loan`` is how it stands now."""
-
-    entry: int
-    loan: Loan
-    item: Item | None
-    title: Title | None
-    notices: tuple[Block, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TakenBackAct:
-    """An earlier act was undone; ``act`` is ``checkout``, ``checkin`` or ``renew``."""
-
-    entry: int
-    act: str
-    item_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """An act that needs no more than its number."""
-
-    entry: int
+_KEPT = sa.Table("kept", sa.MetaData(schema="temp"), sa.Column("token", sa.Text), sa.Column("patron_id", sa.Text))
 
 
 class _Act:
@@ -149,6 +106,16 @@ class _Act:
         """Say whose a token is, beside the events."""
         if patron_id is not None:
             self.connection.execute(_OWN_TOKEN, {"token": token, "patron_id": patron_id})
+
+    def settle(self, settled: ev.FeePaid | ev.FeeWaived, fee: Fee, *, here: bool) -> None:
+        """Write that a fee, or a part of it, was paid or waived; one that only the reference tells of is carried here."""
+        if not here:
+            token = fee.token or fee.fee_id
+            settled = replace(
+                settled, token=token, kind=fee.kind.value, owed=fee.outstanding, charged_at=to_ms(fee.charged_at)
+            )
+            self.own(token, fee.patron_id)
+        self.record(settled)
 
     def refuse(self, act: str, refused: Refused, visit: str | None = None) -> Refused:
         """Record a refusal by its codes and hand it on."""
@@ -195,6 +162,8 @@ class Ledger(LedgerView):
         try:
             with file.begin() as connection:
                 _claim(connection, station, epoch)
+            # Whoever was killed while forgetting has left the forgotten in the log.
+            file.checkpoint()
         except BaseException:
             file.close()
             raise
@@ -320,7 +289,7 @@ class Ledger(LedgerView):
                 rules=act.rules_version,
                 visit=visit,
             )
-            if not _row_exists(act.connection, "loan", loan.token):
+            if not act.current.said_here(item_id):
                 renewed = replace(
                     renewed,
                     item_type=loan.item_type,
@@ -339,20 +308,22 @@ class Ledger(LedgerView):
         ``tag_to_secure``: undoing a checkout whose tag may already be unsecured leaves a repair row for it.
         """
         with self._act() as act:
-            event = _event(act.connection, entry)
+            event = self._event(act, entry)
             if not isinstance(event, ev.CheckedOut | ev.CheckedIn | ev.Renewed):
-                return Refused((block(Code.UNKNOWN_ENTRY, number=entry),))
+                return act.refuse("undo", Refused((block(Code.UNKNOWN_ENTRY, number=entry),)))
             last = act.connection.execute(
                 sa.select(tables.custody.c.seq).where(tables.custody.c.item_id == event.item)
             ).scalar()
             if last != entry:
-                return Refused((block(Code.NOT_THE_LATEST),))
+                return act.refuse("undo", Refused((block(Code.NOT_THE_LATEST),)))
             match event:
                 case ev.CheckedOut():
                     undone = ev.Undone(entry, "checkout", event.item, event.loan, repair=tag_to_secure)
                 case ev.CheckedIn():
                     here = event.loan is not None and _row_exists(act.connection, "loan", event.loan)
-                    undone = ev.Undone(entry, "checkin", event.item, event.loan, here=here)
+                    # Without a loan to come back to, a tag that waits for repair goes on waiting.
+                    waits = event.loan is None and _row_exists(act.connection, "repair", event.item)
+                    undone = ev.Undone(entry, "checkin", event.item, event.loan, here=here, repair=waits)
                     self._uncharge(act, event.loan, entry)
                 case _:
                     undone = ev.Undone(
@@ -379,21 +350,15 @@ class Ledger(LedgerView):
         with self._act() as act:
             found = act.current.fee(fee_id)
             if found is None or not found[0].outstanding:
-                return Refused((block(Code.UNKNOWN_FEE, number=fee_id),))
+                return act.refuse(act_name, Refused((block(Code.UNKNOWN_FEE, number=fee_id),)))
             fee, here = found
             amount = fee.outstanding if amount is None else amount
             if not 0 < amount <= fee.outstanding:
-                return Refused((block(Code.WRONG_AMOUNT, amount=fee.outstanding),))
-            paid = ev.FeePaid(fee_id, amount) if act_name == "pay" else ev.FeeWaived(fee_id, amount, reason)
-            if not here:
-                token = fee.token or fee_id
-                paid = replace(
-                    paid, token=token, kind=fee.kind.value, owed=fee.outstanding, charged_at=to_ms(fee.charged_at)
-                )
-                act.own(token, fee.patron_id)
-            act.record(paid)
-            settled = act.current.fee(fee_id)
-            return settled[0] if settled else fee
+                return act.refuse(act_name, Refused((block(Code.WRONG_AMOUNT, amount=fee.outstanding),)))
+            settled = ev.FeePaid(fee_id, amount) if act_name == "pay" else ev.FeeWaived(fee_id, amount, reason)
+            act.settle(settled, fee, here=here)
+            now = act.current.fee(fee_id)
+            return now[0] if now else fee
 
     def _charge(self, act: _Act, decided: Checkin) -> Fee | None:
         if not decided.fee or decided.closes is None:
@@ -405,11 +370,12 @@ class Ledger(LedgerView):
 
     def _uncharge(self, act: _Act, loan: str | None, entry: int) -> None:
         """Forgive what an undone return had charged: the fee of that loan written right behind it."""
-        charged = _event(act.connection, entry + 1)
+        charged = self._event(act, entry + 1)
         if isinstance(charged, ev.FeeCharged) and charged.loan == loan:
             found = act.current.fee(charged.fee)
             if found is not None and found[0].outstanding:
-                act.record(ev.FeeWaived(charged.fee, found[0].outstanding, "undone"))
+                fee, here = found
+                act.settle(ev.FeeWaived(fee.fee_id, fee.outstanding, "undone"), fee, here=here)
 
     # --- tags ---------------------------------------------------------------------------------------------------------
 
@@ -426,9 +392,11 @@ class Ledger(LedgerView):
     # --- privacy ------------------------------------------------------------------------------------------------------
 
     def forget(self, patron_id: str) -> Recorded | Refused:
-        """Cut a reader from every loan and visit of this ledger; refused while anything is out or owed.
+        """Cut a reader from every loan and fee of this ledger; refused while anything is out or owed.
 
-        What the reference knows of the reader is deleted by ``Reference.forget_patron``, which owns that file.
+        No byte of the ledger's files names the reader afterwards. While somebody else looks at the state before, the log
+        still does, until the ledger is opened next or somebody else is forgotten. What the reference knows of the reader
+        is deleted by ``Reference.forget_patron``, which owns that file.
         """
         with self._act() as act:
             standing = act.current.standing(patron_id)
@@ -438,22 +406,17 @@ class Ledger(LedgerView):
             if standing.owed:
                 blocks.append(block(Code.STILL_OWES, amount=standing.owed))
             if blocks:
-                return Refused(tuple(blocks))
+                return act.refuse("forget", Refused(tuple(blocks)))
             numbers = act.current.numbers_of(standing.patron_id)
-            cut = act.connection.execute(sa.delete(tables.identity).where(tables.identity.c.patron_id.in_(numbers)))
-            entry = act.record(ev.PatronForgotten(cut.rowcount))
+            cut = _keep_only(act.connection, tables.identity.c.patron_id.not_in(numbers))
+            entry = act.record(ev.PatronForgotten(cut))
         self._file.checkpoint()
         return Recorded(entry)
 
     def forget_returned(self, before: datetime) -> int:
         """Cut every loan returned before an instant, and settled, from its reader; answers how many."""
-        loan, fee, identity = tables.loan, tables.fee, tables.identity
-        returned = sa.select(loan.c.token).where(loan.c.closed_at < to_ms(before))
-        owed = sa.select(fee.c.token).where(fee.c.amount > fee.c.paid + fee.c.waived)
         with self._act() as act:
-            cut = act.connection.execute(
-                sa.delete(identity).where(identity.c.token.in_(returned), identity.c.token.not_in(owed))
-            ).rowcount
+            cut = _keep_only(act.connection, tables.identity.c.token.in_(act.current.tokens_in_use(before)))
             if cut:
                 act.record(ev.PatronForgotten(cut))
         self._file.checkpoint()
@@ -462,11 +425,18 @@ class Ledger(LedgerView):
     # --- trust --------------------------------------------------------------------------------------------------------
 
     def confirm_clock(self) -> Moment:
-        """A person has looked: from now on the machine's clock is right, even if events from "later" stand before."""
-        reading = self._clock()
+        """A person has looked: from now on the machine's clock is right, even if events from "later" stand before.
+
+        Answers the time that holds now. Where it is not ``trusted``, the clock says what no clock can, and nobody's word
+        makes that right.
+        """
         with self._act() as act:
-            act.moment = Moment(reading.wall, True, reading)
-            act.record(ev.ClockConfirmed())
+            confirmed = settle(act.moment.reading, None)
+            if confirmed.trusted:
+                act.moment = confirmed
+                act.record(ev.ClockConfirmed())
+            else:
+                act.refuse("confirm_clock", Refused((block(Code.CLOCK_DOUBTED),)))
             return act.moment
 
     # --- the machinery ------------------------------------------------------------------------------------------------
@@ -482,6 +452,11 @@ class Ledger(LedgerView):
             act.moment, act.actor = settle(self._clock(), act.head.anchor), self.actor
             yield act
         self._head = act.head
+
+    def _event(self, act: _Act, seq: int) -> ev.Event | None:
+        if not 0 < seq <= act.head.seq:
+            return None
+        return self._decoded(act.connection.execute(_EVENT_AT, {"seq": seq}).scalar_one()).event
 
 
 def _claim(connection: sa.Connection, station: str, epoch: int) -> None:
@@ -504,9 +479,17 @@ def _borrower(current: Current, loan: Loan | None) -> Patron | None:
     return current.patron(loan.patron_id) if loan is not None and loan.patron_id is not None else None
 
 
-def _event(connection: sa.Connection, seq: int) -> ev.Event | None:
-    record = connection.execute(sa.select(tables.event.c.record).where(tables.event.c.seq == seq)).scalar()
-    return None if record is None else ev.decode(record).event
+def _keep_only(connection: sa.Connection, wanted: sa.ColumnElement[bool]) -> int:
+    """Leave no identity but those wanted, and no trace of the others; answers how many went."""
+    identity = tables.identity
+    columns = ["token", "patron_id"]
+    _KEPT.create(connection)
+    connection.execute(sa.insert(_KEPT).from_select(columns, sa.select(identity).where(wanted)))
+    before = connection.execute(sa.delete(identity)).rowcount
+    kept = sa.select(_KEPT).order_by(_KEPT.c.token)
+    after = connection.execute(sa.insert(identity).from_select(columns, kept)).rowcount
+    _KEPT.drop(connection)
+    return before - after
 
 
 def _row_exists(connection: sa.Connection, table: str, key: str) -> bool:
@@ -516,13 +499,13 @@ def _row_exists(connection: sa.Connection, table: str, key: str) -> bool:
 
 def _write(connection: sa.Connection, change: Change) -> None:
     table, key = PROJECTED[change.table], KEYS[change.table]
-    column = table.c[key]
     match change:
         case Put():
             connection.execute(_UPSERTS[change.table], {key: change.key, **change.row})
         case Drop():
-            connection.execute(sa.delete(table).where(column == change.key))
+            connection.execute(_DROPS[change.table], {"key": change.key})
         case _:
+            column = table.c[key]
             added = {name: table.c[name] + amount for name, amount in change.add.items()}
             connection.execute(sa.update(table).where(column == change.key).values({**change.row, **added}))
 

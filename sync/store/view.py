@@ -19,19 +19,21 @@ import sqlalchemy as sa
 from config.loader import Problems, build
 from config.phrase import Phrase
 from sync.circulation import events as ev
-from sync.circulation.blocks import Refused
+from sync.circulation.acts import Account, AccountLoan
 from sync.circulation.chain import genesis, link
 from sync.circulation.clock import Anchor, Moment, Reading, settle
-from sync.circulation.decisions import Renewal, decide_renew
+from sync.circulation.decisions import decide_renew
 from sync.circulation.events import from_ms
-from sync.circulation.model import Fee, Hold, Item, Loan, Patron, Title
+from sync.circulation.model import Item, Loan, Patron, Title
 from sync.circulation.projection import KEYS, Replay
 from sync.circulation.rules import Rules
 from sync.store import tables
 from sync.store.current import Current
-from sync.store.errors import StoreError
+from sync.store.errors import DatabaseDamaged, StoreError
 from sync.store.files import read_only
 from sync.store.search import Catalogue, SearchPage
+
+__all__ = ["Account", "AccountLoan", "Clock", "Found", "Head", "LedgerView", "Repair", "Verification"]
 
 Clock = Callable[[], Reading]
 
@@ -44,45 +46,24 @@ PROJECTED: dict[str, sa.Table] = {
     "repair": tables.repair,
 }
 
-_EVENTS = sa.select(tables.event.c.seq, tables.event.c.record, tables.event.c.hash).order_by(tables.event.c.seq)
+# Records are read as bytes: on a failing disk they may be no text any more, and that is to be found, not stumbled over.
+_EVENTS = sa.select(
+    tables.event.c.seq, sa.cast(tables.event.c.record, sa.LargeBinary).label("record"), tables.event.c.hash
+).order_by(tables.event.c.seq)
+_NEXT_EVENTS = _EVENTS.where(tables.event.c.seq > sa.bindparam("after")).limit(1000)
 _LAST_EVENT = _EVENTS.order_by(None).order_by(tables.event.c.seq.desc()).limit(1)
 
 
 class Readable(Protocol):
-    """A pair of files that can be read in a transaction of one consistent instant."""
+    """A pair of files that can be read in a transaction of one consistent instant. ``path`` is the ledger's."""
+
+    path: Path
 
     def read(self) -> AbstractContextManager[sa.Connection]:
         """A connection on the ledger with the reference attached as ``ref``."""
 
     def close(self) -> None:
         """Let go of the files."""
-
-
-@dataclass(frozen=True, slots=True)
-class AccountLoan:
-    """A line of a reader's account: the loan, what it is of, and whether it could be renewed now."""
-
-    loan: Loan
-    item: Item | None
-    title: Title | None
-    renewal: Renewal | Refused
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A reader's account as it holds now. ``patron`` is ``None`` for a card that no list knows."""
-
-    card: str
-    patron: Patron | None
-    loans: tuple[AccountLoan, ...]
-    holds: tuple[tuple[Hold, Title | None], ...]
-    fees: tuple[Fee, ...]
-    now: datetime
-
-    @property
-    def owed(self) -> int:
-        """All that is owed, in đồng."""
-        return sum(fee.outstanding for fee in self.fees)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +182,15 @@ class LedgerView:
             return tuple(Repair(row.item_id, from_ms(row.since), row.reason) for row in rows)
 
     def entries(self, after: int = 0) -> Iterator[ev.Entry]:
-        """The events after a number, in order."""
-        with self._readable.read() as connection:
-            rows = connection.execution_options(yield_per=1000).execute(_EVENTS.where(tables.event.c.seq > after))
+        """The events after a number, in order, with those that are written while the first are being read."""
+        while True:
+            with self._readable.read() as connection:
+                rows = connection.execute(_NEXT_EVENTS, {"after": after}).all()
+            if not rows:
+                return
             for row in rows:
-                yield ev.decode(row.record)
+                yield self._decoded(row.record)
+            after = rows[-1].seq
 
     def verify(self) -> Verification:
         """Check the whole chain, and that the tables are what the events add up to."""
@@ -215,14 +200,16 @@ class LedgerView:
         with self._readable.read() as connection:
             for row in connection.execution_options(yield_per=1000).execute(_EVENTS):
                 seq += 1
-                expected = link(expected, row.record)
+                # What is not UTF-8 was not written here, and no hash fits what is put in its place.
+                record = row.record.decode(errors="replace")
+                expected = link(expected, record)
                 if row.seq != seq or row.hash != expected:
                     problems.append(
                         Phrase(f"Chuỗi sự kiện bị đứt ở số {seq}.", f"The chain of events is broken at number {seq}.")
                     )
                     return Verification(seq, row.hash, tuple(problems))
                 try:
-                    entry = ev.decode(row.record)
+                    entry = ev.decode(record)
                 except ev.EventError:
                     problems.append(Phrase(f"Sự kiện số {seq} không đọc được.", f"Event {seq} cannot be read."))
                     continue
@@ -248,17 +235,23 @@ class LedgerView:
         return settle(self._clock(), self._read_head(connection).anchor)
 
     def _rule_set(self, current: Current) -> tuple[str, Rules]:
-        version = current.rules_version()
-        if version is not None and version != self._rules[0]:
-            self._rules = (version, _parse_rules(current.rules_body(version)))
+        version = current.rules_version() or ""
+        if version != self._rules[0]:
+            self._rules = (version, _parse_rules(current.rules_body(version)) if version else Rules())
         return self._rules
 
     def _read_head(self, connection: sa.Connection) -> Head:
         row = connection.execute(_LAST_EVENT).first()
         if row is None:
             return Head(0, genesis(self.station, self.epoch), None)
-        entry = ev.decode(row.record)
+        entry = self._decoded(row.record)
         return Head(row.seq, row.hash, Anchor(entry.at, entry.uptime_ms, entry.boot))
+
+    def _decoded(self, record: bytes) -> ev.Entry:
+        try:
+            return ev.decode(record.decode())
+        except (UnicodeDecodeError, ev.EventError) as error:
+            raise DatabaseDamaged(self._readable.path) from error
 
 
 def _parse_rules(body: str) -> Rules:
