@@ -7,17 +7,18 @@ from pathlib import Path
 
 from config.loader import Problems
 from kiosk.i18n import _, language
-from kiosk.pages import found_table, item_status, named, why
+from kiosk.pages import found_table, item_status, named, no_reader, why
 from kiosk.station import desk, onlooker, settle_in
-from kiosk.terminal import Answers, progress, table
+from kiosk.terminal import Answers, agree, progress, table
 from sync.circulation.blocks import Refused
+from sync.circulation.events import PatronForgotten
 from sync.intake.catalogue import import_catalogue
 from sync.intake.mapping import load_mapping
 from sync.intake.patrons import import_patrons, load_columns
 from sync.intake.report import CatalogueReport, PatronReport
 from sync.store.files import open_reference
 from sync.store.reference import Reference
-from sync.text import nfc
+from sync.text import masked_name, nfc
 
 #: So many lines of a report go to the terminal; ``--json`` has them all.
 _SHOWN = 20
@@ -69,24 +70,36 @@ def import_readers(say: Answers, home: Path, files: Sequence[Path], mapping: str
     _show_report(say, report)
 
 
-def forget(say: Answers, home: Path, patron: str) -> None:
-    """Erase a reader from the ledger and from the reference."""
+def forget(say: Answers, home: Path, patron: str, *, yes: bool) -> None:
+    """Erase a reader from the ledger and from the reference, once somebody has said yes."""
     number = nfc(patron)
+    with onlooker(home) as view:
+        known = view.find_patron(number)
+    # Asked before anything is held: the station goes on while a person makes up her mind.
+    question = _("Erase reader {number} ({name}) and every link to past loans? It cannot be undone.")
+    if not yes and not agree(question.format(number=number, name=masked_name(known.name) if known else "–")):
+        say.fail(_("Stopped; nothing more was done."))
+        return
     with desk(home, command="tramsach patrons forget") as (ledger, _station):
         found = ledger.find_patron(number)
         done = ledger.forget(found.patron_id if found else number)
         if isinstance(done, Refused):
             say.fail(why(done.blocks))
-        else:
+            return
+        if found is not None:
             with Reference(open_reference(home, command="tramsach patrons forget")) as reference:
-                reference.forget_patron(found.patron_id if found else number)
-            say.show(_("The reader is forgotten; the loans remain as numbers."))
+                reference.forget_patron(found.patron_id)
+        elif not any(isinstance(e.event, PatronForgotten) and e.event.tokens for e in ledger.entries(done.entry - 1)):
+            say.fail(no_reader(number))
+            return
+    say.show(_("The reader is forgotten; the loans remain as numbers."))
 
 
 def search(say: Answers, home: Path, words: str, *, limit: int, page: int) -> None:
     """Find titles and say what is on the shelf."""
     with onlooker(home) as view:
         found = view.search(words, limit=limit, offset=(page - 1) * limit)
+        branch, network = view.branch, view.rules().network
     say.document(
         [
             {
@@ -106,7 +119,7 @@ def search(say: Answers, home: Path, words: str, *, limit: int, page: int) -> No
         return
     if found.page.loose:
         say.show(_("No title has all of these words. Nearest:"))
-    say.show(found_table(found))
+    say.show(found_table(found, branch, network))
     if found.page.more:
         say.show(_("There are more: --page {next}").format(next=page + 1))
 
@@ -114,8 +127,10 @@ def search(say: Answers, home: Path, words: str, *, limit: int, page: int) -> No
 def _there(say: Answers, files: Sequence[Path]) -> list[Path]:
     """Those of the files that exist; each other one is told of."""
     for file in files:
-        if not file.is_file():
+        if not file.exists():
             say.fail(_("There is no file {file}.").format(file=file))
+        elif not file.is_file():
+            say.fail(_("{file} is not a file.").format(file=file))
     return [file for file in files if file.is_file()]
 
 

@@ -247,10 +247,8 @@ def forget(
 ) -> None:
     from kiosk import catalogue
 
-    if not yes:
-        typer.confirm(_("Erase this reader and every link to past loans? It cannot be undone."), abort=True)
     say = Answers()
-    catalogue.forget(say, _home(context), patron)
+    catalogue.forget(say, _home(context), patron, yes=yes)
     _end(say)
 
 

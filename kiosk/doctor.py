@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 from config.loader import Problems
 from config.phrase import Phrase
+from config.station import home_folder
 from kiosk.i18n import _, language
 from kiosk.station import desk, onlooker, read_settings
 from kiosk.terminal import Answers, table
@@ -36,8 +38,10 @@ def doctor(say: Answers, home: Path, *, confirm_clock: bool) -> None:
     for finding in findings:
         if finding.level is Level.FAILURE:
             say.fail(finding.phrase)
-    if not any(f.level is Level.FAILURE for f in findings):
-        say.show(_("Nothing is wrong."))
+    levels = {finding.level for finding in findings}
+    if Level.FAILURE not in levels:
+        heed = _("Nothing is wrong; the lines with ! are worth knowing.")
+        say.show(heed if Level.NOTICE in levels else _("Nothing is wrong."))
 
 
 _MARKS = {Level.OK: "✓", Level.NOTICE: "!", Level.FAILURE: "✗"}
@@ -60,9 +64,9 @@ def examine(folder: Path) -> Iterator[Finding]:
             "holidays",
             Level.NOTICE,
             Phrase(
-                "Lịch nghỉ lễ {until}; hạn trả có thể rơi vào ngày nghỉ. Hãy chạy: tramsach config holidays {year}",
-                "Public holidays are known {until}; an item could be due on one. Run: tramsach config holidays {year}",
-            ).fill(until=until, year=f"{today.year} {today.year + 1}"),
+                "Lịch nghỉ lễ {until}; hạn trả có thể rơi vào ngày nghỉ. Hãy chạy: {line}",
+                "Public holidays are known {until}; an item could be due on one. Run: {line}",
+            ).fill(until=until, line=_line(folder, f"config holidays {today.year} {today.year + 1}")),
         )
     else:
         known = day(last)
@@ -95,9 +99,9 @@ def examine(folder: Path) -> Iterator[Finding]:
             "clock",
             Level.FAILURE,
             Phrase(
-                f"{doubted.reason.vi} Hãy chỉnh ngày giờ; nếu đã đúng, chạy: tramsach doctor --confirm-clock",
-                f"{doubted.reason.en} Set date and time; if they are right, run: tramsach doctor --confirm-clock",
-            ),
+                "{doubted} Hãy chỉnh ngày giờ; nếu đã đúng, chạy: {line}",
+                "{doubted} Set date and time; if they are right, run: {line}",
+            ).fill(doubted=doubted.reason, line=_line(folder, "doctor --confirm-clock")),
         )
     if repairs:
         n = len(repairs)
@@ -106,3 +110,9 @@ def examine(folder: Path) -> Iterator[Finding]:
             Level.NOTICE,
             Phrase(f"{n} chip chờ kích hoạt lại an ninh.", f"{n} tags wait to be secured again."),
         )
+
+
+def _line(folder: Path, words: str) -> str:
+    """A command to type for the station of this folder, which need not be the one that is meant without ``--home``."""
+    meant = folder == home_folder()
+    return f"tramsach {words}" if meant else f"tramsach --home {shlex.quote(str(folder))} {words}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from rich.table import Table
@@ -13,6 +13,7 @@ from sync.circulation.acts import Account, Extended, Lent, TakenBack
 from sync.circulation.blocks import NOTHING_TO_DO, Block, Refused, day, money
 from sync.circulation.decisions import PutAside
 from sync.circulation.model import Item, ItemStatus, Loan, Title, local_day
+from sync.circulation.network import Network
 from sync.store.view import Found
 from sync.text import masked_name
 
@@ -23,10 +24,10 @@ def when(moment: datetime) -> str:
 
 
 def named(title: Title | None) -> str:
-    """A title as one line: title, volume; a dash when the catalogue does not know it."""
+    """A title and its volume as ISBD writes them, ``Title. Volume``; a dash when the catalogue does not know it."""
     if title is None:
         return "–"
-    return " ".join(part for part in (title.title, title.volume) if part)
+    return ". ".join(part for part in (title.title.removesuffix("."), title.volume) if part)
 
 
 def why(blocks: Sequence[Block]) -> str:
@@ -35,6 +36,11 @@ def why(blocks: Sequence[Block]) -> str:
     if any(b.next_step != NOTHING_TO_DO for b in blocks):
         sentences = [p for p in sentences if p != NOTHING_TO_DO]
     return " ".join(p.say(language()) for p in sentences)
+
+
+def no_reader(number: str) -> str:
+    """That nobody has a card of this number."""
+    return _("No reader has the card {number}. Check the number, or import the readers.").format(number=number)
 
 
 def loans_table(done: str, loans: Sequence[Lent | Extended]) -> Table:
@@ -98,13 +104,23 @@ def account_tables(account: Account) -> list[Table | str]:
     return shown
 
 
-def found_table(found: Found) -> Table:
-    """Titles found, a line each, with what is on the shelf."""
+def found_table(found: Found, branch: str, network: Network) -> Table:
+    """Titles found, and their copies by status: those of this branch first, those of others with the branch's name."""
     grid = table("", _("Title"), _("Author"), _("Call number"), _("Copies"))
     for hit in found.page.hits:
-        copies = [f"{item.item_id} · {status_word(item_status(item, found.loans))}" for item in hit.items]
-        grid.add_row(named(hit.title), hit.title.author, hit.title.call_number, "\n".join(copies))
+        copies = "\n".join(_shelves(hit.items, found.loans, branch, network)) or "–"
+        grid.add_row(named(hit.title), hit.title.author, hit.title.call_number, copies)
     return grid
+
+
+def _shelves(items: Sequence[Item], loans: Mapping[str, Loan], branch: str, network: Network) -> Iterator[str]:
+    """A line for each branch and status: ``on the shelf: TN.00011, TN.00012``."""
+    shelves: dict[tuple[bool, str, str], list[str]] = {}
+    for item in items:
+        shelves.setdefault((item.branch != branch, item.branch, item_status(item, loans)), []).append(item.item_id)
+    for (elsewhere, home, status), numbers in sorted(shelves.items()):
+        place = f" · {network.name(home)}" if elsewhere else ""
+        yield f"{status_word(status)}{place}: {', '.join(numbers)}"
 
 
 def item_status(item: Item, loans: Mapping[str, Loan]) -> str:

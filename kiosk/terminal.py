@@ -18,7 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from config.phrase import Phrase
-from kiosk.i18n import language
+from kiosk.i18n import _, language
+from sync.text import fold
 
 
 class Answers:
@@ -51,6 +52,14 @@ class Answers:
     def code(self) -> int:
         """The exit code."""
         return 1 if self._failed else 0
+
+
+def agree(question: str) -> bool:
+    """Ask a person, on standard error; anything but a yes in either language is a no, and so is the end of input."""
+    choice = _("[y/N]")
+    sys.stderr.write(f"{question} {choice} ")
+    sys.stderr.flush()
+    return fold(sys.stdin.readline().strip()) in {"y", "yes", "c", "co"}
 
 
 def table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:

@@ -160,7 +160,8 @@ class SimulatedPad:
         self._cards: list[bytes | None] = []
         self._reported: set[Uid] = set()
         self._unlisted: list[bytes] = []
-        self._inventories = 0
+        #: How many inventories were asked for, rests of lists not counted.
+        self.inventories = 0
         self._radio_on = True
         self._faults: Faults[PadFault] = Faults()
         self._outlet = Outlet(self._serve, link=link, pace=_PACE if real_time else None, port=port)
@@ -315,8 +316,8 @@ class SimulatedPad:
             return _Answer(feig.LENGTH_ERROR)
         seconds = 0.0
         if not rest[0] & feig.MORE:
-            here = [tag for tag in self._tags.values() if tag.appears[self._inventories % len(tag.appears)]]
-            self._inventories += 1
+            here = [tag for tag in self._tags.values() if tag.appears[self.inventories % len(tag.appears)]]
+            self.inventories += 1
             seconds = _inventory_seconds(len(here))
             if not self._radio_on:
                 return _Answer(feig.NO_TRANSPONDER, seconds=seconds)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import shutil
 import sys
 import tempfile
 import time
@@ -25,8 +27,8 @@ def demo(say: Answers, *, headless: bool, out: Path | None, keep: Path | None) -
         if keep.exists():
             say.fail(
                 _(
-                    "{folder} is already there. Name a new folder, or use it: tramsach --home {folder} search kieu"
-                ).format(folder=keep)
+                    "{folder} is already there. Name a new folder, or use it: {tramsach} --home {folder} search kieu"
+                ).format(folder=keep, tramsach=_own_name())
             )
             return
         _play(say, keep, headless, out)
@@ -50,13 +52,21 @@ def _play(say: Answers, home: Path, headless: bool, out: Path | None) -> None:
         (out / "summary.json").write_text(json.dumps(figures, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     say.out.print()
     if headless or not sys.stdin.isatty():
-        say.show(_("Try it yourself: tramsach demo --keep my-library, then tramsach --home my-library search kieu"))
+        say.show(
+            _(
+                "Try it yourself: {tramsach} demo --keep my-library, then {tramsach} --home my-library search kieu"
+            ).format(tramsach=_own_name())
+        )
         return
     say.show(
         _("The desk is yours. Type a command (search kieu · checkout TN000104 ITEM · help), or an empty line to end.")
     )
     while line := _line():
-        words = ["--help"] if line in ("help", "?") else shlex.split(line)
+        try:
+            words = ["--help"] if line in ("help", "?") else shlex.split(line)
+        except ValueError:
+            say.fail(_("A quote is open. Close it, or put \\ before it: {line}").format(line=line))
+            continue
         run(["--home", str(home), "--lang", language(), *[w for w in words if w != "tramsach"]])
 
 
@@ -65,3 +75,11 @@ def _line() -> str:
         return input("tramsach> ").strip()
     except (EOFError, KeyboardInterrupt):
         return ""
+
+
+def _own_name() -> str:
+    """How this program can be called from here, for whoever started it through ``make``."""
+    found = shutil.which(sys.argv[0])
+    if shutil.which("tramsach") or found is None:
+        return "tramsach"
+    return os.path.relpath(found)

@@ -58,7 +58,7 @@ def play(home: Path, say: Answers) -> Summary:
         _lend(say, ledger, summary, LATE, [_shelf(ledger, "số đỏ"), _shelf(ledger, "tắt đèn")])
     with desk(home, command="tramsach demo") as (ledger, _station):
         _step(say, _("Find a title: marks typed or not"), "search", "truyen kieu")
-        say.show(found_table(ledger.search("truyen kieu", limit=5)))
+        say.show(found_table(ledger.search("truyen kieu", limit=5), ledger.branch, ledger.rules().network))
         _step(say, _("Lend: two go out, the dictionary is for reading here"))
         kieu = _shelf(ledger, "truyện kiều nguyễn du")
         _lend(say, ledger, summary, ADULT, [kieu, _shelf(ledger, "số đỏ"), _shelf(ledger, "từ điển tiếng việt")])

@@ -96,12 +96,16 @@ class Undone:
 
 @dataclass(frozen=True, slots=True)
 class TagAnswered:
-    """What became of a tag: the pad's result, or ``None`` when the pad was not there to try it."""
+    """What became of a tag: the pad's result, or ``None`` when the pad was lost.
+
+    ``sent`` says that it may have done it all the same; otherwise nothing has happened to the tag.
+    """
 
     visit: int
     item_id: str
     uid: bytes
     result: SecurityResult | None
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

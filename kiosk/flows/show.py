@@ -1,4 +1,4 @@
-"""``view(state)``: what the screen shows, and nothing else. Names are masked here, so that no screen has more to show."""
+"""``view(state)``: what the screen shows. Names are masked here, so that no screen has more to show."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def cloth(item_id: str) -> int:
 
 
 def _body(state: State) -> Body:
-    rows = (*_unreadable_rows(state), *(_row(state, b) for b in _in_order(state)))
+    rows = (*_unreadable_rows(state), *(_row(b) for b in _in_order(state)))
     on_pad = len({t.uid for t in state.pad if not t.old or state.phase is Phase.BORROW})
     attention = sum(r.state in (RowState.REFUSED, RowState.PUT_ASIDE, RowState.PUT_BACK) for r in rows)
     match state.phase:
@@ -157,7 +157,7 @@ def _in_order(state: State) -> list[Book]:
     return sorted(state.books, key=rank)
 
 
-def _row(state: State, book: Book) -> RowView:
+def _row(book: Book) -> RowView:
     row = _ROW_STATES[book.stage]
     actions: tuple[Action, ...] = ()
     slip = _slip(book.blocks)

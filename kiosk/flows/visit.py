@@ -452,7 +452,7 @@ class _Turn:
             book = replace(book, done=book.done | {uid}, doubtful=book.doubtful - {uid})
             if book.stage is Stage.LENT:
                 book = replace(book, doubtful=book.doubtful | {uid})  # released: unsecured under an open loan
-        elif not isinstance(result, SecurityUnchanged) and result is not None:
+        elif answered.sent or (result is not None and not isinstance(result, SecurityUnchanged)):
             book = replace(book, doubtful=book.doubtful | {uid})
         self._put(book)
         if not book.pending:

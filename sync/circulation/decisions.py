@@ -159,6 +159,14 @@ def decide_checkout(
     return Checkout(due, policy, own_hold.hold_id if own_hold else None, tuple(_expiry_notices(standing, now)))
 
 
+def decide_card(standing: Standing, branch: str, rules: Rules, now: datetime) -> tuple[Block, ...]:
+    """What stands in the way of borrowing anything at all with this card; empty when nothing does."""
+    policy = rules.policy(branch, standing.category, ANY)
+    if _is_stranger(standing, policy):
+        return (block(Code.UNKNOWN_CARD),)
+    return tuple(_card_blocks(standing, policy, now))
+
+
 def decide_checkin(copy: Copy, borrower: Patron | None, branch: str, rules: Rules, now: datetime) -> Checkin:
     """Take an item back. Never a refusal; what staff or reader should know comes as notices.
 

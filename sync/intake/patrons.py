@@ -107,7 +107,8 @@ class _Run:
         for row in sheet.rows:
             if row.reason is Reason.NOT_A_TABLE:
                 self._add(Place(file), row.reason)
-                break
+                self.flush()
+                return True
             if not any(cell is not None for cell in row.cells) and row.reason is None:
                 continue
             empty = False

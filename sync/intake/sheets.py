@@ -184,10 +184,11 @@ def _is_open(lines: list[str], separator: str) -> bool:
 
 def _finished(lines: list[str], separator: str, width: int, before: int) -> Iterator[Row]:
     """The row that these lines are; or each line by itself, the first spoilt, if its quotation mark took the others."""
-    cells = _cut("\n".join(lines), separator)
-    if not _is_open(lines, separator) and (len(lines) == 1 or len(cells) <= width):
-        yield Row(before + 1, _cells(cells))
-        return
+    if not _is_open(lines, separator):
+        cells = _cut("\n".join(lines), separator, strict=len(lines) > 1)
+        if len(lines) == 1 or (cells and len(cells) <= width):
+            yield Row(before + 1, _cells(cells))
+            return
     yield Row(before + 1, (), Reason.QUOTE_OPEN)
     for number, line in enumerate(lines[1:], start=before + 2):
         if _is_open([line], separator):
@@ -196,12 +197,14 @@ def _finished(lines: list[str], separator: str, width: int, before: int) -> Iter
             yield Row(number, _cells(_cut(line, separator)))
 
 
-def _cut(line: str, separator: str) -> list[str]:
+def _cut(line: str, separator: str, *, strict: bool = False) -> list[str]:
+    """The cells of a row; none when it is ``strict`` and something stands between a quotation mark and a separator."""
     # csv takes a lone carriage return for the end of a row; inside a cell it is white space.
+    text = line.replace("\r", " ").replace("\n", " ")
     try:
-        return next(csv.reader([line.replace("\r", " ").replace("\n", " ")], delimiter=separator), [])
-    except csv.Error:  # a cell of more than 128 KB
-        return [DAMAGED]
+        return next(csv.reader([text], delimiter=separator, strict=strict), [])
+    except csv.Error:  # or a cell of more than 128 KB
+        return [] if strict else [DAMAGED]
 
 
 def _cells(texts: list[str]) -> tuple[Cell, ...]:

@@ -43,6 +43,7 @@ def _ref(table: sa.Table) -> sa.Table:
 
 _card = _ref(tables.card)
 _patron = _ref(tables.patron)
+_pin = _ref(tables.pin)
 _title = _ref(tables.title)
 _item = _ref(tables.item)
 _ref_loan = _ref(tables.reference_loan)
@@ -84,6 +85,7 @@ _FIND_PATRON_BY_CARD = (
 )
 _FIND_PATRON = sa.select(_patron).where(_patron.c.patron_id == _NUMBER)
 _FIND_CARDS = sa.select(_card.c.number).where(_card.c.patron_id == _NUMBER)
+_FIND_PIN = sa.select(_pin.c.hash).where(_pin.c.patron_id == _NUMBER)
 _FIND_ITEM = sa.select(_item).where(_item.c.item_id == _NUMBER)
 _FIND_TITLE = sa.select(_title).where(_title.c.title_id == _NUMBER)
 _LAST_WORD = sa.select(_custody.c.item_id, _custody.c.token).where(
@@ -140,7 +142,7 @@ _FEE_HERE = (
     .where(_fee.c.fee_id == _NUMBER, _fee.c.seq > _MARK)
 )
 _FEE_TOLD = sa.select(_ref_fee).where(_ref_fee.c.fee_id == _NUMBER)
-#: Tokens whose owner still matters: of open loans, of fees not settled, and of loans and fees that ended or began since.
+#: Tokens whose owner still matters: of open loans, of fees not settled, of what ended or began since an instant.
 _TOKENS_IN_USE = sa.union(
     sa.select(_custody.c.token).where(_custody.c.seq > _MARK),
     sa.select(_ref_loan.c.token),
@@ -183,6 +185,10 @@ class Current:
             or self._connection.execute(_FIND_PATRON, values).mappings().first()
         )
         return None if row is None else _as_patron(row)
+
+    def pin_hash(self, patron_id: str) -> str | None:
+        """A reader's PIN as argon2id's hash, ``None`` where none has been set."""
+        return self._connection.execute(_FIND_PIN, {"number": patron_id}).scalar()
 
     def item(self, item_id: str) -> Item | None:
         """The copy with an item number."""

@@ -108,7 +108,7 @@ class _Act:
             self.connection.execute(_OWN_TOKEN, {"token": token, "patron_id": patron_id})
 
     def settle(self, settled: ev.FeePaid | ev.FeeWaived, fee: Fee, *, here: bool) -> None:
-        """Write that a fee, or a part of it, was paid or waived; one that only the reference tells of is carried here."""
+        """Write that a fee, or part of it, was paid or waived; one that only the reference tells of is carried here."""
         if not here:
             token = fee.token or fee.fee_id
             settled = replace(
@@ -394,9 +394,9 @@ class Ledger(LedgerView):
     def forget(self, patron_id: str) -> Recorded | Refused:
         """Cut a reader from every loan and fee of this ledger; refused while anything is out or owed.
 
-        No byte of the ledger's files names the reader afterwards. While somebody else looks at the state before, the log
-        still does, until the ledger is opened next or somebody else is forgotten. What the reference knows of the reader
-        is deleted by ``Reference.forget_patron``, which owns that file.
+        No byte of the ledger's files names the reader afterwards. While somebody else looks at the state before, the
+        log still does, until the ledger is opened next or somebody else is forgotten. What the reference knows of the
+        reader is deleted by ``Reference.forget_patron``, which owns that file.
         """
         with self._act() as act:
             standing = act.current.standing(patron_id)
@@ -427,8 +427,8 @@ class Ledger(LedgerView):
     def confirm_clock(self) -> Moment:
         """A person has looked: from now on the machine's clock is right, even if events from "later" stand before.
 
-        Answers the time that holds now. Where it is not ``trusted``, the clock says what no clock can, and nobody's word
-        makes that right.
+        Answers the time that holds now. Where it is not ``trusted``, the clock says what no clock can, and nobody's
+        word makes that right.
         """
         with self._act() as act:
             confirmed = settle(act.moment.reading, None)

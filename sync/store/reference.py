@@ -141,6 +141,12 @@ class Reference:
                 )
             )
 
+    def write_pins(self, hashes: Mapping[str, str]) -> None:
+        """Set readers' PINs, given as argon2id hashes by ``patron_id``."""
+        with self._file.begin() as connection:
+            rows = [{"patron_id": patron_id, "hash": hash_} for patron_id, hash_ in hashes.items()]
+            _upsert(connection, tables.pin, rows, key="patron_id")
+
     def forget_patron(self, patron_id: str) -> None:
         """Remove everything that names a patron; open loans stay, without the patron.
 
@@ -150,7 +156,7 @@ class Reference:
         with self._file.begin() as connection:
             cards = connection.execute(sa.select(tables.card.c.number).where(tables.card.c.patron_id == patron_id))
             numbers = [patron_id, *cards.scalars()]
-            for table in (tables.patron, tables.card, tables.hold, tables.reference_fee):
+            for table in (tables.patron, tables.card, tables.pin, tables.hold, tables.reference_fee):
                 connection.execute(sa.delete(table).where(table.c.patron_id.in_(numbers)))
             connection.execute(sa.update(loan).where(loan.c.patron_id.in_(numbers)).values(patron_id=None))
         # What was deleted must not live on in the write-ahead log. The file is owned here, so nobody writes beside it.

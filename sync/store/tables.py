@@ -43,6 +43,14 @@ card = sa.Table(
     sa.Column("patron_id", sa.Text, nullable=False, index=True),
 )
 
+#: What a reader types to see her account, as argon2id's own text; the PIN itself is nowhere.
+pin = sa.Table(
+    "pin",
+    reference,
+    sa.Column("patron_id", sa.Text, primary_key=True),
+    sa.Column("hash", sa.Text, nullable=False),
+)
+
 title = sa.Table(
     "title",
     reference,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self
@@ -20,9 +20,10 @@ from config.loader import Problems, build
 from config.phrase import Phrase
 from sync.circulation import events as ev
 from sync.circulation.acts import Account, AccountLoan
+from sync.circulation.blocks import Block
 from sync.circulation.chain import genesis, link
 from sync.circulation.clock import Anchor, Moment, Reading, settle
-from sync.circulation.decisions import decide_renew
+from sync.circulation.decisions import decide_card, decide_renew
 from sync.circulation.events import from_ms
 from sync.circulation.model import Item, Loan, Patron, Title
 from sync.circulation.projection import KEYS, Replay
@@ -51,6 +52,7 @@ _EVENTS = sa.select(
     tables.event.c.seq, sa.cast(tables.event.c.record, sa.LargeBinary).label("record"), tables.event.c.hash
 ).order_by(tables.event.c.seq)
 _NEXT_EVENTS = _EVENTS.where(tables.event.c.seq > sa.bindparam("after")).limit(1000)
+_UNSENT = sa.select(sa.func.count(), sa.func.min(tables.event.c.at))
 _LAST_EVENT = _EVENTS.order_by(None).order_by(tables.event.c.seq.desc()).limit(1)
 
 
@@ -64,6 +66,15 @@ class Readable(Protocol):
 
     def close(self) -> None:
         """Let go of the files."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardStanding:
+    """Whose a card is, what stands in the way whatever the item, and the reader's PIN as argon2id's hash."""
+
+    patron: Patron | None
+    blocks: tuple[Block, ...]
+    pin_hash: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +143,24 @@ class LedgerView:
         """The reader behind a card number or patron number."""
         with self._reading() as current:
             return current.patron(number)
+
+    def card(self, number: str) -> CardStanding:
+        """Who stands behind a card, and what of her own stands in the way of borrowing anything here and now."""
+        with self._readable.read() as connection:
+            current = Current(connection, self.station, self.epoch)
+            standing = current.standing(number)
+            blocks = decide_card(standing, self.branch, self._rule_set(current)[1], self._moment(connection).at)
+            pin_hash = current.pin_hash(standing.patron.patron_id) if standing.patron else None
+            return CardStanding(standing.patron, blocks, pin_hash)
+
+    def unsent(self) -> tuple[int, datetime | None]:
+        """How many events headquarters has not acknowledged, and when the oldest of them was.
+
+        No exchange exists yet that could acknowledge one, so these are all events.
+        """
+        with self._readable.read() as connection:
+            count, oldest = connection.execute(_UNSENT).one()
+            return count, None if oldest is None else from_ms(oldest)
 
     def find_item(self, item_id: str) -> tuple[Item, Title | None, Loan | None] | None:
         """A copy with its title and its open loan; ``None`` when the catalogue does not know it."""

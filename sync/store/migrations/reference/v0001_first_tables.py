@@ -33,6 +33,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_card_patron_id", "card", ["patron_id"])
     op.create_table(
+        "pin",
+        sa.Column("patron_id", sa.Text, primary_key=True),
+        sa.Column("hash", sa.Text, nullable=False),
+    )
+    op.create_table(
         "title",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("title_id", sa.Text, nullable=False),

@@ -1,0 +1,213 @@
+"""Barcode and 2D scanners on a serial line or over TCP: bytes in, codes out.
+
+A scanner sends a code in one go and a line end behind it, whenever it likes; nothing is ever asked. So the codec is a
+decoder alone. Between two line ends stands a code, or something that can be none: longer than any code, broken off
+(the scanner fell silent in the middle, for longer than a pause within a code), or not text. That is an
+:class:`Ignored` value and is counted; the next code is read as if nothing had been.
+
+Which line end a scanner sends is a matter of its set-up, so by default any is taken: CR, LF, or both (facts/rfid.md,
+6.6). Prefixes that a scanner puts before a code (``]C0`` and its like, ISO/IEC 15424) are removed by setting.
+
+A code may be the number of a reader's card: it is in no log, and neither is what was ignored.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import unicodedata
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from drivers.codec import NOT_YET, NotYet
+from drivers.devices import BarcodeScanned, DeviceEvent, Identity, SerialLine
+from drivers.port import Port
+
+_log = logging.getLogger(__name__)
+
+#: How long one poll listens, in seconds.
+_LISTEN: Final = 0.25
+#: A line that is quiet for so long has broken off. Bytes of one code follow each other within milliseconds, over a
+#: network within tenths of a second.
+_QUIET: Final = 0.5
+
+
+class LineEnd(StrEnum):
+    """What stands behind each code."""
+
+    ANY = "any"
+    CR = "cr"
+    LF = "lf"
+    CRLF = "crlf"
+
+
+_LINE_ENDS: Final = {
+    LineEnd.ANY: (b"\r", b"\n"),  # between the two of CRLF stands nothing, which is no code
+    LineEnd.CR: (b"\r",),
+    LineEnd.LF: (b"\n",),
+    LineEnd.CRLF: (b"\r\n",),
+}
+
+
+class Noise(StrEnum):
+    """Why what came from a scanner is no code."""
+
+    TOO_LONG = "too_long"
+    BROKEN_OFF = "broken_off"
+    NOT_TEXT = "not_text"
+    EMPTY = "empty"  # a prefix with nothing behind it
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Bytes that are no code. What they were is not kept."""
+
+    noise: Noise
+
+
+@dataclass(frozen=True, slots=True)
+class CodeForm:
+    """How a scanner writes its codes, and which are taken.
+
+    ``longest`` is in bytes. Of ``prefixes`` the longest that fits is removed, once. With ``ascii_only`` a code of other
+    characters is noise: what library barcodes hold is ASCII, and one that is not was read wrongly.
+    """
+
+    line_end: LineEnd = LineEnd.ANY
+    longest: int = 256
+    prefixes: tuple[str, ...] = ()
+    ascii_only: bool = True
+
+
+class CodeDecoder:
+    """Cuts what a scanner sends into codes. Pure; holds no more bytes than the longest code has."""
+
+    def __init__(self, form: CodeForm | None = None) -> None:
+        self._form = form or CodeForm()
+        self._ends = _LINE_ENDS[self._form.line_end]
+        prefixes = (unicodedata.normalize("NFC", prefix) for prefix in self._form.prefixes)
+        self._prefixes = sorted(prefixes, key=len, reverse=True)
+        self._line = bytearray()
+        self._overlong = False
+        self._codes: deque[str | Ignored] = deque()
+        self._ignored = 0
+
+    @property
+    def ignored(self) -> int:
+        """How often so far something was no code."""
+        return self._ignored
+
+    @property
+    def is_within_code(self) -> bool:
+        """Whether a code has begun whose end has not come."""
+        return bool(self._line) or self._overlong
+
+    def receive(self, data: bytes) -> None:
+        """Takes in bytes as they came."""
+        for byte in data:
+            self._line.append(byte)
+            if self._line.endswith(self._ends):
+                self._end_line()
+            elif len(self._line) > self._form.longest + 1:  # one more: CR of a CRLF
+                # From here to the line end it is only noise, and only the last byte may be half a line end.
+                del self._line[:-1]
+                self._overlong = True
+
+    def silence(self) -> None:
+        """The line has been quiet for longer than any pause within a code: what is half there stays so."""
+        if self.is_within_code:
+            self._ignore(Noise.TOO_LONG if self._overlong else Noise.BROKEN_OFF)
+        self._line.clear()
+        self._overlong = False
+
+    def next_code(self) -> str | Ignored | NotYet:
+        """The next code (NFC, without prefix, line end and blanks around it), or what was none."""
+        return self._codes.popleft() if self._codes else NOT_YET
+
+    def _end_line(self) -> None:
+        line, overlong = bytes(self._line).strip(), self._overlong
+        self._line.clear()
+        self._overlong = False
+        if overlong or len(line) > self._form.longest:
+            self._ignore(Noise.TOO_LONG)
+        elif line:
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            text = unicodedata.normalize("NFC", line.decode("ascii" if self._form.ascii_only else "utf-8"))
+        except UnicodeDecodeError:
+            self._ignore(Noise.NOT_TEXT)
+            return
+        for prefix in self._prefixes:
+            if text.startswith(prefix):
+                text = text.removeprefix(prefix)
+                break
+        text = text.strip()
+        if not text:
+            self._ignore(Noise.EMPTY)
+        elif not text.isprintable():
+            self._ignore(Noise.NOT_TEXT)
+        else:
+            self._codes.append(text)
+
+    def _ignore(self, noise: Noise) -> None:
+        self._ignored += 1
+        self._codes.append(Ignored(noise))
+
+
+class LineScanner:
+    """A :class:`drivers.devices.BarcodeScanner` on a port. Made by :func:`open_barcode_scanner`."""
+
+    def __init__(self, device: str, port: Port, form: CodeForm | None = None) -> None:
+        self._device = device
+        self._port = port
+        self._decoder = CodeDecoder(form)
+        self._heard = time.monotonic()
+
+    @property
+    def rest(self) -> float:
+        """None: it is listened to all the time."""
+        return 0.0
+
+    @property
+    def answer_times(self) -> Sequence[float]:
+        """Empty: it is never asked."""
+        return ()
+
+    @property
+    def ignored(self) -> int:
+        """How often something came that is no code."""
+        return self._decoder.ignored
+
+    def self_test(self) -> Identity:
+        """There is nothing to ask a scanner; that its port is open must do."""
+        return Identity()
+
+    def poll(self) -> Iterator[DeviceEvent]:
+        """Listens for a quarter of a second. Raises WireError, PortClosed."""
+        if data := self._port.read(_LISTEN):
+            self._heard = time.monotonic()
+            self._decoder.receive(data)
+        elif self._decoder.is_within_code and time.monotonic() - self._heard > _QUIET:
+            self._decoder.silence()
+        while (code := self._decoder.next_code()) is not NOT_YET:
+            match code:
+                case Ignored(noise):
+                    _log.debug("%s: ignored, %s", self._device, noise)
+                case text:
+                    yield BarcodeScanned(self._device, text)
+
+    def close(self) -> None:
+        """Lets go of the scanner; from any thread, any number of times."""
+        self._port.close()
+
+
+def open_barcode_scanner(
+    device: str, *, url: str, line: SerialLine | None = None, form: CodeForm | None = None
+) -> LineScanner:
+    """Opens the scanner at a URL: ``/dev/ttyACM0``, ``COM4``, ``socket://host:port``. Raises CannotOpen."""
+    return LineScanner(device, Port.open(url, line), form)
