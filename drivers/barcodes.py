@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from drivers.codec import NOT_YET, NotYet
 from drivers.devices import BarcodeScanned, DeviceEvent, Identity, SerialLine
@@ -160,13 +160,21 @@ class CodeDecoder:
 
 
 class LineScanner:
-    """A :class:`drivers.devices.BarcodeScanner` on a port. Made by :func:`open_barcode_scanner`."""
+    """A :class:`drivers.devices.BarcodeScanner` on a port."""
 
     def __init__(self, device: str, port: Port, form: CodeForm | None = None) -> None:
         self._device = device
         self._port = port
         self._decoder = CodeDecoder(form)
         self._heard = time.monotonic()
+
+    @classmethod
+    def open(cls, device: str, *, url: str, line: SerialLine | None = None, form: CodeForm | None = None) -> Self:
+        """Opens the scanner at a URL. ``line`` and ``form`` are for those that are not set as delivered.
+
+        Raises CannotOpen.
+        """
+        return cls(device, Port.open(url, line), form)
 
     @property
     def rest(self) -> float:
@@ -204,10 +212,3 @@ class LineScanner:
     def close(self) -> None:
         """Lets go of the scanner; from any thread, any number of times."""
         self._port.close()
-
-
-def open_barcode_scanner(
-    device: str, *, url: str, line: SerialLine | None = None, form: CodeForm | None = None
-) -> LineScanner:
-    """Opens the scanner at a URL: ``/dev/ttyACM0``, ``COM4``, ``socket://host:port``. Raises CannotOpen."""
-    return LineScanner(device, Port.open(url, line), form)

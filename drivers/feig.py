@@ -287,8 +287,17 @@ class Feig:
 
     def _reply(self, command: int, payload: bytes, fits: Callable[[bytes], bool]) -> Command[bytes]:
         """Status and data of the reply to this command; what cannot be one is passed over."""
-        frame = Frame.parse((yield Frame(self._address, command, payload).encode()))
-        while not (frame.command == command and frame.payload and (frame.payload[0] != OK or fits(frame.payload[1:]))):
+        question = Frame(self._address, command, payload)
+        frame = Frame.parse((yield question.encode()))
+        # A line that echoes sends questions back, and they have the shape of answers. A reader answers from its own
+        # address, so what comes from any is a question.
+        while (
+            frame.address == ANY_ADDRESS
+            or frame == question
+            or frame.command != command
+            or not frame.payload
+            or (frame.payload[0] == OK and not fits(frame.payload[1:]))
+        ):
             frame = Frame.parse((yield b""))
         return frame.payload
 

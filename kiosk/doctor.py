@@ -59,18 +59,22 @@ def examine(folder: Path) -> Iterator[Finding]:
     last = known_until(settings.rules.rules)
     today = local_day(read_clock().wall)
     if last is None or last < today + _HOLIDAYS_AHEAD:
-        until = Phrase(f"chỉ đến {day(last)}", f"only until {day(last)}") if last else Phrase("chưa có", "not at all")
+        known = (
+            Phrase(f"Lịch nghỉ lễ chỉ đến {day(last)}", f"Public holidays are known only until {day(last)}")
+            if last
+            else Phrase("Chưa có lịch nghỉ lễ", "No public holidays are known")
+        )
         yield Finding(
             "holidays",
             Level.NOTICE,
             Phrase(
-                "Lịch nghỉ lễ {until}; hạn trả có thể rơi vào ngày nghỉ. Hãy chạy: {line}",
-                "Public holidays are known {until}; an item could be due on one. Run: {line}",
-            ).fill(until=until, line=_line(folder, f"config holidays {today.year} {today.year + 1}")),
+                "{known}; hạn trả có thể rơi vào ngày nghỉ. Hãy chạy: {line}",
+                "{known}; an item could be due on one. Run: {line}",
+            ).fill(known=known, line=_line(folder, f"config holidays {today.year} {today.year + 1}")),
         )
     else:
-        known = day(last)
-        yield Finding("holidays", Level.OK, Phrase(f"Lịch nghỉ lễ đến {known}.", f"Public holidays until {known}."))
+        until = day(last)
+        yield Finding("holidays", Level.OK, Phrase(f"Lịch nghỉ lễ đến {until}.", f"Public holidays until {until}."))
     yield from check(folder)
     try:
         with onlooker(folder) as view:

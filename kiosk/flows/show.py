@@ -71,7 +71,7 @@ def view(state: State) -> View:
         timeout=None if warned is None else TimeoutView(warned),
         notice=state.notice,
         help_open=state.help_open,
-        now=state.tick.now if state.tick else None,
+        now=state.tick.now.replace(second=0, microsecond=0) if state.tick else None,
     )
 
 
@@ -196,7 +196,9 @@ def _slip(blocks: tuple[Block, ...]) -> Slip | None:
 def _unreadable_rows(state: State) -> list[RowView]:
     if state.phase not in (Phase.OFFER, Phase.BORROW, Phase.RETURN):
         return []
-    return [
+    unread = [t for t in state.pad if t.content is None and not t.old]
+    reading = [RowView(f"tag:{t.uid.hex()}", RowState.READING) for t in unread]
+    return reading + [
         RowView(f"tag:{tag.uid.hex()}", RowState.REFUSED, slip=Slip(said.reason, said.next_step))
         for tag, said in unreadable(state)
     ]

@@ -271,7 +271,9 @@ class _Turn:
         """Take the next step with every item that lies steadily there. Runs after each message; does nothing twice."""
         phase = self.state.phase
         new = [t for t in self.state.pad if t.steady and not t.old and t.content is not None]
-        if phase is Phase.ATTRACT and new and not self.state.out_of_service:
+        if phase is Phase.DONE and new and self.state.receipt is not Receipt.PRINTING:
+            self._home(keep=frozenset(t.uid for t in new))  # somebody brings the next books already
+        if self.state.phase is Phase.ATTRACT and new and not self.state.out_of_service:
             self._set(phase=Phase.OFFER, visit=self.state.visit + 1, books=())
             self._active()
         if self.state.phase not in (Phase.OFFER, Phase.BORROW, Phase.RETURN):
@@ -687,6 +689,7 @@ class _Turn:
         if show and any(b.stage in (Stage.RELEASED, Stage.SECURED, Stage.UNSECURED) for b in self.state.books):
             can_print = self.state.is_well(self.state.setup.printer)
             self._set(phase=Phase.DONE, receipt=Receipt.ASKED if can_print else Receipt.NOT_OFFERED)
+            self._set(pad=tuple(replace(t, old=True) for t in self.state.pad))
             self._active()
             self._do(m.Sound("done"))
         else:
@@ -703,8 +706,11 @@ class _Turn:
         self._set(visit_open=False)
         self._do(m.CloseVisit(state.visit, outcome, out, back, renewed, category))
 
-    def _home(self) -> None:
-        """Back to the attract screen: everything of the visit and of the reader is gone."""
+    def _home(self, keep: frozenset[bytes] = frozenset()) -> None:
+        """Back to the attract screen: everything of the visit and of the reader is gone.
+
+        What lies on the pad is old from now on, but for the tags to ``keep``, which have only just come.
+        """
         state = self.state
         if state.visit_open:
             self._close("done")
@@ -714,7 +720,7 @@ class _Turn:
             tick=state.tick,
             language=state.setup.language,
             devices=state.devices,
-            pad=tuple(replace(t, old=True) for t in state.pad),
+            pad=tuple(replace(t, old=t.uid not in keep) for t in state.pad),
             active_at=state.clock,
             out_of_service=state.out_of_service,
         )

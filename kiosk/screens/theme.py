@@ -97,19 +97,26 @@ _FURTHER_ROLES: tuple[tuple[str, str, str], ...] = (
     ("banner_icon", "gold_800", "#000000"),
     ("toast_icon", "gold_400", "#FFD60A"),
     ("countdown_off_border", "hair", "#8C8C8C"),
-    ("thing", "indigo_700", "#000000"),
-    ("thing_dark", "indigo_800", "#000000"),
-    ("thing_darkest", "indigo_900", "#000000"),
-    ("thing_paper", "paper_raised", "#000000"),
+    ("thing", "indigo_700", "#4D4D4D"),
+    ("thing_dark", "indigo_800", "#8C8C8C"),
+    ("thing_darkest", "slab_edge", "#000000"),
+    ("thing_paper", "paper_raised", "#E6E6E6"),
     ("thing_mark", "paper_raised", "#FFFFFF"),
     ("thing_pale", "indigo_200", "#8C8C8C"),
-    ("thing_palest", "indigo_100", "#8C8C8C"),
-    ("thing_ink", "ink", "#FFFFFF"),
-    ("wood", "cloth_4", "#000000"),
+    ("thing_palest", "indigo_100", "#B3B3B3"),
+    ("thing_ink", "ink", "#000000"),
+    ("thing_teal", "cloth_6", "#8C8C8C"),
+    ("thing_plum", "cloth_3", "#B3B3B3"),
+    ("thing_band", "band", "#FFFFFF"),
+    ("wood", "cloth_4", "#8C8C8C"),
     ("diamond_1", "persimmon_500", "#FFFFFF"),
     ("diamond_2", "gold_400", "#FFFFFF"),
-    ("diamond_3", "tea_700", "#FFFFFF"),
-    ("white", "white", "#000000"),
+    ("diamond_3", "tea_700", "#4D4D4D"),
+)
+#: Colours of drawings that stand for nothing else: name, light, high contrast.
+_DRAWN = (
+    ("skin", "#E9C39B", "#E6E6E6"),
+    ("wood_dark", "#55361F", "#4D4D4D"),
 )
 #: What a role becomes on a child's card: the main button and the headline take the lotus accent.
 _CHILD_ROLES = {
@@ -141,12 +148,14 @@ def theme(high_contrast: bool, child: bool = False) -> Theme:
     if high_contrast:
         roles.update({role: rgb(value) for role, value in colour["high_contrast_roles"].items()})
         roles.update({role: rgb(value) for role, _token, value in _FURTHER_ROLES})
+        roles.update({role: rgb(value) for role, _light, value in _DRAWN})
         roles.update({f"cloth_{n}": roles["spine"] for n in range(1, 7)})
     else:
         for role, token in colour["light_roles"].items():
             if token is not None and ".." not in token:
                 roles[role] = rgb(light[token])
         roles.update({role: rgb(light[token]) for role, token, _value in _FURTHER_ROLES})
+        roles.update({role: rgb(value) for role, value, _contrast in _DRAWN})
         roles.update({f"cloth_{n}": rgb(light[f"cloth_{n}"]) for n in range(1, 7)})
     roles["headline"] = roles["text"]
     if child:

@@ -1,6 +1,5 @@
 """What every test of a driver is held to: no thread and no open wire may outlive it."""
 
-import os
 import threading
 import time
 from collections import Counter
@@ -17,7 +16,7 @@ def _wires() -> Counter[str]:
     kinds: Counter[str] = Counter()
     for descriptor in _DESCRIPTORS.iterdir() if _DESCRIPTORS.is_dir() else ():
         try:
-            target = os.readlink(descriptor)
+            target = str(descriptor.readlink())
         except OSError:
             continue  # the descriptor of this very listing
         if target.startswith(("socket:", "/dev/pts", "/dev/ptmx", "pipe:")):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -9,7 +10,8 @@ import sqlalchemy as sa
 from config.loader import Problems
 from sync.intake.catalogue import import_catalogue
 from sync.intake.mapping import load_mapping
-from sync.intake.patrons import PatronColumns, import_patrons, load_columns
+from sync.intake.patron_rows import PatronColumns
+from sync.intake.patrons import import_patrons, load_columns
 from sync.intake.report import CatalogueReport, PatronReport
 from sync.store import tables
 from sync.store.files import open_reference
@@ -33,9 +35,7 @@ class Library:
         """Import files of records: paths, or what stands in them."""
         mappings = load_mapping(mapping)
         assert not isinstance(mappings, Problems), mappings.say("en")
-        return import_catalogue(
-            self.files(contents, ".mrc"), self.reference, mappings, branch=branch, dry_run=dry_run
-        )
+        return import_catalogue(self.files(contents, ".mrc"), self.reference, mappings, branch=branch, dry_run=dry_run)
 
     def patrons(
         self, *contents: bytes | str | Path, columns: PatronColumns | None = None, dry_run: bool = False
@@ -60,8 +60,8 @@ class Library:
             paths.append(path)
         return paths
 
-    def rows(self, table: sa.Table, *columns: str) -> list[tuple[object, ...]]:
-        """A table's rows in the order of its first column."""
+    def rows(self, table: sa.Table, *columns: str) -> list[tuple[Any, ...]]:
+        """A table's rows, or some columns of them, in the order of the first column."""
         chosen = [table.c[name] for name in columns] if columns else list(table.columns)
         with self._file.begin() as connection:
             return [tuple(row) for row in connection.execute(sa.select(*chosen).order_by(chosen[0]))]
@@ -72,7 +72,7 @@ class Library:
     def barcodes(self) -> list[str]:
         return [str(row[0]) for row in self.rows(tables.item, "item_id")]
 
-    def everything(self) -> dict[str, list[tuple[object, ...]]]:
+    def everything(self) -> dict[str, list[tuple[Any, ...]]]:
         """All that an import can change, the search index among it."""
         shown = {table.name: self.rows(table) for table in (tables.title, tables.item, tables.patron, tables.card)}
         with self._file.begin() as connection:

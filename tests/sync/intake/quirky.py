@@ -147,7 +147,7 @@ def marc8(text: str, *, tone_first: bool = False) -> bytes:
     """A Vietnamese text in MARC-8; the mark that makes the letter stands before its tone, or ``tone_first``."""
     written = b""
     for letter in unicodedata.normalize("NFC", text):
-        base, *marks = unicodedata.normalize("NFD", letter)
+        base, *marks = list(unicodedata.normalize("NFD", letter))
         if "\u031b" in marks:
             marks.remove("\u031b")
             base = unicodedata.normalize("NFC", base + "\u031b")

@@ -35,8 +35,8 @@ MARCH = date(1990, 3, 5)
     "cell",
     [
         "05/03/1990", "5/3/1990", "05-03-1990", "05.03.1990", "5 / 3 / 1990", "1990-03-05", "1990/03/05",
-        "1990-03-05 00:00:00", "1990-03-05T00:00:00Z", "05/03/1990 00:00", MARCH, datetime(1990, 3, 5, tzinfo=UTC), 32937,
-        32937.5,
+        "1990-03-05 00:00:00", "1990-03-05T00:00:00Z", "05/03/1990 00:00", MARCH, datetime(1990, 3, 5, tzinfo=UTC),
+        32937, 32937.5,
     ],
 )  # fmt: skip
 def test_a_day_is_read_day_before_month_or_as_iso_or_as_a_spreadsheet_counts(cell: Cell) -> None:
@@ -54,7 +54,8 @@ def test_a_month_is_all_of_its_days(cell: Cell) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["05/03/90", "12/31/2026", "30/02/2026", "31/04/2026", "hôm qua", "5/0/1990", "", None, True, 5, -3.5, 10**9]
+    "cell",
+    ["05/03/90", "12/31/2026", "30/02/2026", "31/04/2026", "hôm qua", "5/0/1990", "", None, True, 5, -3.5, 10**9],
 )
 def test_what_is_no_day_or_more_than_one_is_none(cell: Cell) -> None:
     assert parse_day(cell) is None

@@ -260,9 +260,9 @@ RECORDS: st.SearchStrategy[Fields] = st.lists(
 @given(st.lists(RECORDS, min_size=1, max_size=5))
 def test_what_was_written_as_utf_8_is_what_is_read(written: list[Fields]) -> None:
     found = read(b"".join(iso2709(fields) for fields in written))
-    assert [
-        [(tag, list(content)) for tag, _, content in each.fields] for each in found if isinstance(each, Raw)
-    ] == [[(tag, list(content)) for tag, content in fields] for fields in written]
+    assert [[(tag, list(content)) for tag, _, content in each.fields] for each in found if isinstance(each, Raw)] == [
+        [(tag, list(content)) for tag, content in fields] for fields in written
+    ]
 
 
 def test_every_single_byte_of_a_record_may_be_flipped_without_harm_to_its_neighbours() -> None:

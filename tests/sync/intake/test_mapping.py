@@ -54,7 +54,7 @@ def test_auto_without_any_copies_is_koha() -> None:
 def test_a_library_writes_its_own(tmp_path: Path) -> None:
     found = own(
         tmp_path / "libol.toml",
-        'tag = "852"\nbarcode = "j"\norigin = "TN"\nparts = "3"\n[branches]\n"Kho A" = "TN-A"\n[types]\nSTK = "reference"\n',
+        'tag = "852"\nbarcode = "j"\norigin = "TN"\nparts = "3"\n[branches]\n"Kho A" = "TN-A"\n',
     )
     assert isinstance(found, Mappings)
     assert found.choices[0].branches == {"Kho A": "TN-A"}

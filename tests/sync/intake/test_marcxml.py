@@ -121,7 +121,9 @@ def test_any_pieces_of_documents_give_records_or_reasons(pieces: list[str]) -> N
 def test_every_record_that_was_not_damaged_comes_in(data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(TWO) - 1))
     damaged = data.draw(
-        st.sampled_from([TWO[:at], TWO[at:], TWO[:at] + "<" + TWO[at:], TWO[:at] + "&" + TWO[at + 1 :], TWO[:at] + "\0"])
+        st.sampled_from(
+            [TWO[:at], TWO[at:], TWO[:at] + "<" + TWO[at:], TWO[:at] + "&" + TWO[at + 1 :], TWO[:at] + "\0"]
+        )
     )
     found = seen(read(HEAD + ONE + damaged + THREE + TAIL))
     assert found[0] == ALL[0]

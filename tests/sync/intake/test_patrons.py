@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 from config.loader import Problems
 from sync.circulation.model import Patron, PatronBlockKind
 from sync.circulation.network import Branch, Network
-from sync.intake.patrons import PatronColumns, import_patrons, load_columns
+from sync.intake.patron_rows import PatronColumns
+from sync.intake.patrons import import_patrons, load_columns
 from sync.intake.reasons import Reason
 from sync.intake.report import PatronReport, Place
 from sync.store import tables
@@ -38,7 +40,7 @@ def shipped() -> PatronColumns:
     return columns
 
 
-def stored(library: Library) -> list[tuple[object, ...]]:
+def stored(library: Library) -> list[tuple[Any, ...]]:
     return library.rows(tables.patron)
 
 
@@ -64,12 +66,8 @@ AN_STORED = ("TN000101", "Nguyễn Văn An", "adult", "MAIN", "2026-12-31", "199
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-@pytest.mark.parametrize(
-    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1258"]
-)
-def test_a_list_is_read_in_any_encoding_and_with_any_separator(
-    library: Library, encoding: str, separator: str
-) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1258"])
+def test_a_list_is_read_in_any_encoding_and_with_any_separator(library: Library, encoding: str, separator: str) -> None:
     text = sheet(AN, separator=separator)
     content = windows_1258(text) if encoding == "cp1258" else text.encode(encoding)
     report = library.patrons(content)
@@ -182,7 +180,7 @@ def test_a_workbook_is_read_with_its_dates_numbers_and_titles(library: Library, 
 
 
 def test_every_sheet_with_readers_is_read_and_empty_ones_are_nothing(library: Library, tmp_path: Path) -> None:
-    rows = [["Số thẻ", "Họ và tên"], ["1", "An"]]
+    rows: list[list[object]] = [["Số thẻ", "Họ và tên"], ["1", "An"]]
     path = workbook(tmp_path / "x.xlsx", rows, [], [["Số thẻ", "Họ tên"], ["2", "Bình"], ["1", "Khác"]])
     report = library.patrons(path)
     assert [row[1] for row in stored(library)] == ["An", "Bình"]
@@ -193,7 +191,12 @@ def test_every_sheet_with_readers_is_read_and_empty_ones_are_nothing(library: Li
 
 
 def test_a_card_number_that_a_spreadsheet_has_rounded_is_refused(library: Library, tmp_path: Path) -> None:
-    rows = [["Số thẻ", "Họ và tên"], [1234567890123456789, "An"], [12.5, "Bình"], [123456789012345, "Chi"]]
+    rows: list[list[object]] = [
+        ["Số thẻ", "Họ và tên"],
+        [1234567890123456789, "An"],
+        [12.5, "Bình"],
+        [123456789012345, "Chi"],
+    ]
     report = library.patrons(workbook(tmp_path / "x.xlsx", rows), "Số thẻ,Họ và tên\n1.23457E+11,An\n")
     assert [entry.reason for entry in report.refused] == [Reason.CARD_NUMBER_ROUNDED] * 3
     assert [row[0] for row in stored(library)] == ["123456789012345"]

@@ -1,0 +1,390 @@
+"""FEIG frames, whole, in pieces and among rubbish; and what each command makes of them."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.codec import NOT_YET, Command, crc_mcrf4xx
+from drivers.devices import Card, CardTechnology, DeviceRefused, Identity, NotSupported
+from drivers.feig import LONGEST_FRAME, Feig, FeigDecoder, Frame, ReaderVersion
+from drivers.iso15693 import SystemInformation, TagFault
+from drivers.tag_protocol import Inventory
+
+UID = bytes.fromhex("E004010012345678")
+OTHER_UID = bytes.fromhex("E00401000A0B0C0D")
+
+#: Frames of facts/rfid.md, 5.1, both directions: the manual's layouts, and some that other programs were seen to send.
+FRAMES = {
+    "read configuration of reader 12": "06128007E580",
+    "read configuration of reader 12, advanced": "020008128007A02D",
+    "software version": "05FF65E5CB",
+    "software version, advanced": "020007FF656E61",
+    "software version, reply": "0D00650003030044530D303309",
+    "baud rate detection": "06FF52000F6E",
+    "baud rate detection, reply": "06005200FCA8",
+    "reader information": "06FF6600CDBF",
+    "RF reset": "05FF698901",
+    "RF reset, reply": "06006900F6FA",
+    "RF on": "06FF6A01E407",
+    "RF off": "06FF6A006D16",
+    "inventory": "07FFB001001C56",
+    "inventory, advanced": "020009FFB001001843",
+    "inventory, the rest": "07FFB0018014D2",
+    "inventory, no tag": "0600B0015C63",
+    "inventory, one tag": "1100B000010300E004010012345678D835",
+    "inventory, one tag, advanced": "02001300B000010300E0040100123456780371",
+    "inventory, two tags": "1B00B000020300E0040100123456780306E00401000A0B0C0D5C64",
+    "inventory, one tag and more": "1100B094010300E004010012345678B68B",
+    "inventory, RF error": "0600B08346C4",
+    "inventory, a card": "1100B0000104000000000008A1B2C3F9A8",
+    "select": "0FFFB02501E004010012345678EA22",
+    "done": "0600B000D572",
+    "read 8 blocks": "11FFB02301E004010012345678000807D6",
+    "read 8 blocks, reply": (
+        "3000B00008040031010111003030303000353030300000000036009800000000374B44A400303538310000000030A439"
+    ),
+    "read, no such block": "0700B0951072FD",
+    "read 28 blocks, advanced": "020013FFB02301E004010012345678001C79C4",
+    "read 8 blocks, reply, advanced": (
+        "02003200B00008040031010111003030303000353030300000000036009800000000374B44A40030353831000000003066F1"
+    ),
+    "write 8 blocks": (
+        "32FFB02401E0040100123456780008043101011130303030353030300000003698000000374B44A43035383100000030FC3D"
+    ),
+    "write, failed at block 5": "0700B00305D3F7",
+    "write, block 3 locked": "0800B0951203CA6C",
+    "write AFI C2": "10FFB02701E004010012345678C2794F",
+    "write AFI 07": "10FFB02701E00401001234567807D8DE",
+    "lock AFI": "0FFFB02801E00401001234567878D7",
+    "lock blocks": "11FFB02201E00401001234567800085253",
+    "system information": "0FFFB02B01E00401001234567811A3",
+    "system information, real sizes": "1300B00000E00401001234567807041C01A298",
+    "system information, sizes less one": "1300B00000E00401001234567807031B01AF59",
+    "stay quiet": "0FFFB00201E004010012345678AA4A",
+    "reset to ready": "0FFFB02601E0040100123456788356",
+    "read configuration": "06FF80010D13",
+    "write configuration": "14FF8101000000000000000000000000000057B7",
+    "unknown command": "06007E8067A6",
+    "length error": "0600B08154E7",
+}
+
+BLOCKS_OF_ANNEX_B1 = bytes.fromhex("1101013130303030303030353600000000000098A4444B373138353030000000")
+
+#: Bytes that are no frame: nothing, noise, a claim that comes to nothing, the middle of a frame, a wrong CRC.
+RUBBISH = ["", "00", "0303", "FF", "FFFFFFFF", "0201", "02FFFF", "020010AB", "E004010012345678", "0600B000D573"]
+
+
+def feed(decoder: FeigDecoder, *pieces: bytes, silence: bool = False) -> list[bytes]:
+    frames = []
+    for piece in pieces:
+        decoder.receive(piece)
+        while (frame := decoder.next_frame()) is not NOT_YET:
+            frames.append(frame)
+    if silence:
+        decoder.silence()
+        while (frame := decoder.next_frame()) is not NOT_YET:
+            frames.append(frame)
+    return frames
+
+
+@pytest.fixture(params=FRAMES)
+def frame(request: pytest.FixtureRequest) -> bytes:
+    return bytes.fromhex(FRAMES[request.param])
+
+
+def test_a_frame_is_taken_apart_and_put_together_again(frame: bytes) -> None:
+    assert Frame.parse(frame).encode() == frame
+
+
+def test_a_whole_frame_is_found(frame: bytes) -> None:
+    decoder = FeigDecoder()
+    assert feed(decoder, frame) == [frame]
+    assert decoder.skipped == 0
+    assert not decoder.pending
+
+
+def test_a_frame_is_found_byte_by_byte_and_not_before_its_last(frame: bytes) -> None:
+    decoder = FeigDecoder()
+    for at in range(len(frame) - 1):
+        assert feed(decoder, frame[at : at + 1]) == []
+    assert feed(decoder, frame[-1:]) == [frame]
+
+
+def test_two_frames_that_come_as_one_are_two(frame: bytes) -> None:
+    assert feed(FeigDecoder(), frame + frame) == [frame, frame]
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH)
+def test_a_frame_is_found_behind_rubbish(frame: bytes, rubbish: str) -> None:
+    before = bytes.fromhex(rubbish)
+    decoder = FeigDecoder()
+    assert feed(decoder, before + frame, silence=True) == [frame]
+    assert decoder.skipped == len(before)
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH)
+def test_a_frame_is_found_before_rubbish_and_the_next_one_after_it(frame: bytes, rubbish: str) -> None:
+    behind = bytes.fromhex(rubbish)
+    decoder = FeigDecoder()
+    assert feed(decoder, frame, behind + frame, silence=True) == [frame, frame]
+    assert decoder.skipped == len(behind)
+
+
+def test_a_damaged_frame_is_none(frame: bytes) -> None:
+    for at in range(len(frame)):
+        damaged = frame[:at] + bytes((frame[at] ^ 0x40,)) + frame[at + 1 :]
+        assert frame not in feed(FeigDecoder(), damaged, silence=True)
+
+
+def test_silence_ends_half_a_frame_but_not_the_next_one(frame: bytes) -> None:
+    decoder = FeigDecoder()
+    assert feed(decoder, frame[:-1], silence=True) == []
+    assert not decoder.pending
+    assert feed(decoder, frame) == [frame]
+
+
+def test_a_frame_written_into_the_memory_of_a_tag_is_not_taken_for_an_answer() -> None:
+    # "06 00 B0 00 D5 72", placed so that the lock byte between two blocks becomes its second byte.
+    forged = bytes.fromhex(FRAMES["done"])
+    data = bytes.fromhex("0204") + b"\0" + b"\0\0\0\x06" + b"\0" + bytes.fromhex("B000D572")
+    honest = Frame(0x00, 0xB0, b"\0" + data).encode()
+    assert forged in honest
+    for at in range(len(honest)):
+        assert feed(FeigDecoder(), honest[:at], honest[at:]) == [honest]
+
+
+def test_a_long_frame_is_advanced() -> None:
+    frame = Frame(0xFF, 0xB0, bytes(300)).encode()
+    assert frame[0] == 0x02
+    assert feed(FeigDecoder(), frame) == [frame]
+
+
+def test_a_claim_of_more_than_the_longest_frame_is_rubbish() -> None:
+    decoder = FeigDecoder()
+    feed(decoder, b"\x02" + LONGEST_FRAME.to_bytes(2, "big"))
+    assert decoder.pending
+    feed(decoder := FeigDecoder(), b"\x02" + (LONGEST_FRAME + 1).to_bytes(2, "big"))
+    assert not decoder.pending
+
+
+@given(st.lists(st.binary(max_size=80), max_size=6))
+def test_any_bytes_end_as_frames_or_rubbish(pieces: list[bytes]) -> None:
+    decoder = FeigDecoder()
+    frames = feed(decoder, *pieces, silence=True)
+    assert decoder.skipped + sum(map(len, frames)) == sum(map(len, pieces))
+    assert not decoder.pending
+    for frame in frames:
+        assert int.from_bytes(frame[-2:], "little") == crc_mcrf4xx(frame[:-2])
+        assert feed(FeigDecoder(), Frame.parse(frame).encode()) == [frame] or frame[0] == 0x02
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=8))
+def test_it_does_not_matter_how_bytes_are_cut(data: bytes, cuts: list[int]) -> None:
+    edges = [0, *sorted(cut for cut in cuts if cut <= len(data)), len(data)]
+    pieces = [data[a:b] for a, b in pairwise(edges)]
+    assert feed(FeigDecoder(), *pieces) == feed(FeigDecoder(), data)
+
+
+@given(st.lists(st.sampled_from(sorted(FRAMES.values())), max_size=5), st.binary(max_size=40))
+def test_rubbish_in_between_costs_no_frame_that_follows_a_silence(sent: list[str], rubbish: bytes) -> None:
+    decoder = FeigDecoder()
+    for frame in map(bytes.fromhex, sent):
+        feed(decoder, rubbish, silence=True)
+        assert feed(decoder, frame, silence=True) == [frame]
+
+
+# --- commands ---
+
+
+def carry_out(command: Command[Any], *replies: str) -> tuple[list[str], Any]:
+    """Runs a command against these replies; returns what it sent and its result."""
+    sent = [next(command)]
+    for reply in replies:
+        try:
+            sent.append(command.send(bytes.fromhex(reply)))
+        except StopIteration as done:
+            return [frame.hex().upper() for frame in sent], done.value
+    raise AssertionError(f"wants more after {sent}")
+
+
+def reply(payload: str, command: int = 0xB0) -> str:
+    return Frame(0x00, command, bytes.fromhex(payload)).encode().hex()
+
+
+CARD = Card(CardTechnology.TYPE_A, bytes.fromhex("08A1B2C3"))
+
+#: What is asked, the frame that asks it, the frame that answers, what comes of it.
+EXCHANGES: list[tuple[Callable[[Feig], Command[Any]], str, str, object]] = [
+    (Feig.version, "software version", "software version, reply", ReaderVersion(0x0303, 0x44, 0x53, 0x0D30)),
+    (Feig.inventory, "inventory", "inventory, no tag", Inventory()),
+    (Feig.inventory, "inventory", "inventory, one tag", Inventory((UID,))),
+    (Feig.inventory, "inventory", "inventory, one tag, advanced", Inventory((UID,))),
+    (Feig.inventory, "inventory", "inventory, two tags", Inventory((UID, OTHER_UID))),
+    (Feig.inventory, "inventory", "inventory, RF error", Inventory(complete=False)),
+    (Feig.inventory, "inventory", "inventory, a card", Inventory(cards=(CARD,))),
+    (lambda feig: feig.read_blocks(UID, 0, 8), "read 8 blocks", "read 8 blocks, reply", BLOCKS_OF_ANNEX_B1),
+    (lambda feig: feig.read_blocks(UID, 0, 8), "read 8 blocks", "read 8 blocks, reply, advanced", BLOCKS_OF_ANNEX_B1),
+    (lambda feig: feig.write_afi(UID, 0xC2), "write AFI C2", "done", None),
+    (lambda feig: feig.write_afi(UID, 0x07), "write AFI 07", "done", None),
+    (
+        lambda feig: feig.system_information(UID),
+        "system information",
+        "system information, real sizes",
+        SystemInformation(UID, dsfid=0, afi=7, block_size=4, block_count=28, chip=1),
+    ),
+    (
+        lambda feig: feig.system_information(UID),
+        "system information",
+        "system information, sizes less one",
+        SystemInformation(UID, dsfid=0, afi=7, block_size=4, block_count=28, chip=1),
+    ),
+]
+
+
+@pytest.mark.parametrize(("command", "question", "answer", "result"), EXCHANGES)
+def test_each_command_asks_as_the_manual_says_and_understands_the_answer(
+    command: Callable[[Feig], Command[Any]], question: str, answer: str, result: object
+) -> None:
+    assert carry_out(command(Feig()), FRAMES[answer]) == ([FRAMES[question]], result)
+
+
+def test_a_reader_without_iso_15693_is_the_wrong_reader() -> None:
+    with pytest.raises(NotSupported):
+        carry_out(Feig().hello(), FRAMES["software version, reply"])
+
+
+def test_a_reader_with_iso_15693_says_who_it_is() -> None:
+    _, identity = carry_out(Feig().hello(), reply("00 0203 00 44 53 0008", 0x65))
+    assert identity == Identity(model="FEIG OBID 44", firmware="2.3")
+
+
+def test_a_long_list_is_asked_for_until_it_ends() -> None:
+    sent, found = carry_out(
+        Feig().inventory(),
+        FRAMES["inventory, one tag and more"],
+        reply("94 01 0306" + OTHER_UID.hex()),
+        reply("00 01 0300 E004010011111111"),
+    )
+    assert sent == [FRAMES["inventory"], FRAMES["inventory, the rest"], FRAMES["inventory, the rest"]]
+    assert found == Inventory((UID, OTHER_UID, bytes.fromhex("E004010011111111")))
+
+
+def test_a_list_without_end_is_cut_off_and_called_incomplete() -> None:
+    sent, found = carry_out(Feig().inventory(), *[FRAMES["inventory, one tag and more"]] * 40)
+    assert len(sent) < 40
+    assert found == Inventory((UID,), complete=False)
+
+
+def test_a_tag_that_is_listed_twice_is_one() -> None:
+    _, found = carry_out(Feig().inventory(), FRAMES["inventory, one tag and more"], FRAMES["inventory, two tags"])
+    assert found.tags == (UID, OTHER_UID)
+
+
+def test_cards_of_all_lengths_are_told_from_tags() -> None:
+    long_card, short_b = "04 04 00 0102030405060708090A", "05 00 00000000 11223344"
+    _, found = carry_out(Feig().inventory(), reply(f"00 03 {long_card} {short_b} 0300{UID.hex()}"))
+    assert found == Inventory(
+        (UID,),
+        (
+            Card(CardTechnology.TYPE_A, bytes.fromhex("0102030405060708090A")),
+            Card(CardTechnology.TYPE_B, bytes.fromhex("11223344")),
+        ),
+    )
+
+
+def test_an_unknown_kind_of_tag_makes_the_inventory_incomplete_and_hides_nothing_before_it() -> None:
+    _, found = carry_out(Feig().inventory(), reply(f"00 02 0300{UID.hex()} 81 112233"))
+    assert found == Inventory((UID,), complete=False)
+
+
+def test_an_inventory_with_an_rf_error_keeps_the_tags_it_found() -> None:
+    _, found = carry_out(Feig().inventory(), reply(f"83 01 0300{UID.hex()}"))
+    assert found == Inventory((UID,), complete=False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        ("01", TagFault.GONE),
+        ("03", TagFault.NOT_WRITTEN),
+        ("04", TagFault.NO_SUCH_BLOCK),
+        ("93", TagFault.OVERFULL),
+        ("95 10", TagFault.NO_SUCH_BLOCK),
+        ("95 11", TagFault.LOCKED),
+        ("95 12", TagFault.LOCKED),
+        ("95 13", TagFault.NOT_WRITTEN),
+        ("95 0F", TagFault.OTHER),
+        ("95", TagFault.OTHER),
+        ("83", TagFault.OTHER),
+        ("77", TagFault.OTHER),
+    ],
+)
+def test_a_refusal_says_what_it_means(answer: str, fault: TagFault) -> None:
+    with pytest.raises(DeviceRefused) as refusal:
+        carry_out(Feig().write_afi(UID, 7), reply(answer))
+    assert refusal.value.fault is fault
+    assert refusal.value.answer == bytes.fromhex(answer)
+
+
+STRAYS = {
+    "the version": "0D00650003030044530D303309",
+    "a question of our own that came back": "07FFB001001C56",
+    "no payload": Frame(0, 0xB0, b"").encode().hex(),
+    "an inventory": "1100B000010300E004010012345678D835",
+    "done": "0600B000D572",
+    "another tag's": reply("00 00" + OTHER_UID.hex() + "07 04 1C 01"),
+    "fewer blocks": reply("00 0104 00 11223344"),
+}
+
+
+@pytest.mark.parametrize("stray", STRAYS)
+def test_a_late_answer_to_another_question_is_passed_over(stray: str) -> None:
+    sent, told = carry_out(Feig().system_information(UID), STRAYS[stray], FRAMES["system information, real sizes"])
+    assert sent == [FRAMES["system information"], ""]
+    assert told.afi == 7
+
+
+@pytest.mark.parametrize("stray", ["done", "an inventory", "fewer blocks", "another tag's"])
+def test_what_does_not_hold_the_blocks_that_were_asked_for_is_passed_over(stray: str) -> None:
+    sent, raw = carry_out(Feig().read_blocks(UID, 0, 8), STRAYS[stray], FRAMES["read 8 blocks, reply"])
+    assert sent == [FRAMES["read 8 blocks"], ""]
+    assert raw == BLOCKS_OF_ANNEX_B1
+
+
+COMMANDS: list[Callable[[], Command[Any]]] = [
+    Feig().hello,
+    Feig().inventory,
+    lambda: Feig().read_blocks(UID, 0, 9),
+    lambda: Feig().system_information(UID),
+    lambda: Feig().write_afi(UID, 7),
+]
+
+
+@given(
+    st.sampled_from(COMMANDS),
+    st.lists(
+        st.builds(
+            Frame,
+            st.just(0),
+            st.sampled_from([0xB0, 0x65]) | st.integers(0, 255),
+            st.builds(bytes.__add__, st.sampled_from([b"\x00", b"\x94", b"\x83", b"\x95"]), st.binary(max_size=40))
+            | st.binary(max_size=40),
+            st.booleans(),
+        ),
+        max_size=6,
+    ),
+)
+def test_any_answers_end_in_a_result_a_refusal_or_more_listening(
+    make: Callable[[], Command[Any]], replies: list[Frame]
+) -> None:
+    command = make()
+    next(command)
+    for answer in replies:
+        try:
+            command.send(answer.encode())
+        except (StopIteration, DeviceRefused, NotSupported):
+            return
