@@ -63,7 +63,7 @@ from drivers.port import Dialogue, Port
 from drivers.tag_protocol import Inventory, TagProtocol
 
 #: Seconds between polls while nothing changes.
-_REST: Final = 0.1
+REST: Final = 0.1
 #: Seconds a tag may be missing before it is asked whether it is there: long for a flicker, short for a hand.
 LINGER: Final = 0.5
 #: Blocks to read for the basic block of a library tag, on chips that have them and on the smallest.
@@ -173,6 +173,7 @@ class Pad:
         afis: AfiPair | None = None,
         answer_within: float | None = None,
         linger: float = LINGER,
+        rest: float = REST,
     ) -> None:
         self._device = device
         self._port = port
@@ -189,6 +190,7 @@ class Pad:
         self._steady: frozenset[Uid] | None = None
         self._overfull = False
         self._cards: dict[bytes, float] = {}
+        self._quiet_rest = rest
         self._rest = 0.0
 
     @classmethod
@@ -202,13 +204,14 @@ class Pad:
         afis: AfiPair | None = None,
         answer_within: float | None = None,
         linger: float = LINGER,
+        rest: float = REST,
     ) -> Self:
-        """Opens the pad at a URL. ``line``, ``afis`` and ``answer_within`` are for those that are not set as delivered.
+        """Opens the pad at a URL; all but the first three are for those that are not set as they are delivered.
 
         Raises CannotOpen.
         """
         port = Port.open(url, line or protocol.line)
-        return cls(device, port, protocol, afis=afis, answer_within=answer_within, linger=linger)
+        return cls(device, port, protocol, afis=afis, answer_within=answer_within, linger=linger, rest=rest)
 
     @property
     def rest(self) -> float:
@@ -258,7 +261,7 @@ class Pad:
                 self._presence.forget(uid)
                 yield TagGone(self._device, uid)
         steady = self._presence.steady()
-        self._rest = 0.0 if steady is None else _REST
+        self._rest = 0.0 if steady is None else self._quiet_rest
         if steady is not None and (steady != self._steady or self._overfull):
             self._steady, self._overfull = steady, False
             yield StackSteady(self._device, steady)
@@ -333,7 +336,7 @@ class Pad:
 
     def _too_many(self) -> Iterator[DeviceEvent]:
         self._presence.disturb()
-        self._rest = _REST
+        self._rest = self._quiet_rest
         if not self._overfull:
             self._overfull = True
             yield StackOverfull(self._device)

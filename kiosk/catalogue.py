@@ -97,8 +97,9 @@ def forget(say: Answers, home: Path, patron: str, *, yes: bool) -> None:
 
 def search(say: Answers, home: Path, words: str, *, limit: int, page: int) -> None:
     """Find titles and say what is on the shelf."""
+    before = (page - 1) * limit
     with onlooker(home) as view:
-        found = view.search(words, limit=limit, offset=(page - 1) * limit)
+        found = view.search(words, limit=limit, offset=before)
         branch, network = view.branch, view.rules().network
     say.document(
         [
@@ -114,14 +115,20 @@ def search(say: Answers, home: Path, words: str, *, limit: int, page: int) -> No
             for hit in found.page.hits
         ]
     )
-    if not found.page.hits:
+    if not found.page.total:
         say.show(_("Nothing found. Try fewer or shorter words; marks may be left out."))
+        return
+    last = before + len(found.page.hits)
+    total = f"{found.page.total}+" if found.page.more else str(found.page.total)
+    if not found.page.hits:
+        say.show(_("Only {total} titles were found; they end before page {page}.").format(total=total, page=page))
         return
     if found.page.loose:
         say.show(_("No title has all of these words. Nearest:"))
     say.show(found_table(found, branch, network))
-    if found.page.more:
-        say.show(_("There are more: --page {next}").format(next=page + 1))
+    if last < found.page.total:
+        told = _("Titles {first}–{last} of {total}. More: --page {next}")
+        say.show(told.format(first=before + 1, last=last, total=total, next=page + 1))
 
 
 def _there(say: Answers, files: Sequence[Path]) -> list[Path]:

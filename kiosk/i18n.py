@@ -1,7 +1,8 @@
 """The words of commands and screens, through gettext: English source texts, Vietnamese first at run time.
 
 One process speaks one language at a time, so the translation in use is the process's own, set once by
-:func:`speak`. Sentences of rules and settings are not here: they carry both languages themselves
+:func:`speak`. What belongs to one visit, like its receipt, asks for the :func:`words` of the visit's language instead:
+``_ = words(facts.language)``. Sentences of rules and settings are not here: they carry both languages themselves
 (:class:`config.phrase.Phrase`) and are said with :func:`language`.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import gettext
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 LANGUAGES = ("vi", "en")
@@ -19,10 +20,21 @@ LOCALE = Path(__file__).with_name("locale")
 _state: dict[str, object] = {"language": "en", "words": gettext.NullTranslations()}
 
 
+def _translations(language: str) -> gettext.NullTranslations:
+    return gettext.NullTranslations() if language == "en" else gettext.translation(DOMAIN, LOCALE, [language])
+
+
+def words(language: str) -> Callable[[str], str]:
+    """What turns source texts into a language, ``vi`` or ``en``, whatever this process speaks.
+
+    Raises ``OSError`` if the language is not shipped. The file of translations is read once.
+    """
+    return _translations(language).gettext
+
+
 def speak(language: str) -> None:
     """Set the language of this process, ``vi`` or ``en``. Raises ``OSError`` if it is not shipped."""
-    words = gettext.NullTranslations() if language == "en" else gettext.translation(DOMAIN, LOCALE, [language])
-    _state.update(language=language, words=words)
+    _state.update(language=language, words=_translations(language))
     # Libraries that speak through gettext's one global domain, such as the command line's, then speak it too.
     os.environ["LANGUAGE"] = language
     gettext.bindtextdomain(DOMAIN, LOCALE)

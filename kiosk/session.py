@@ -190,9 +190,9 @@ class Session:
                 lent = ledger.checkout(card, item_id, parts_seen=parts_seen, visit=self._tokens.get(visit))
                 known = ledger.find_item(item_id)
                 return m.CheckedOut(visit, item_id, lent, known[1] if known else None)
-            case m.Checkin(visit, item_id, tag_to_secure, parts_seen):
+            case m.Checkin(visit, item_id, parts_seen):
                 token = self._tokens.get(visit)
-                taken = ledger.checkin(item_id, tag_to_secure=tag_to_secure, parts_seen=parts_seen, visit=token)
+                taken = ledger.checkin(item_id, tag_to_secure=True, parts_seen=parts_seen, visit=token)
                 return m.CheckedIn(visit, item_id, taken)
             case m.Renew(visit, item_id, card):
                 return m.Renewed(visit, item_id, ledger.renew(card, item_id, visit=self._tokens.get(visit)))

@@ -29,7 +29,7 @@ from drivers.codec import NOT_YET
 from drivers.feig import FeigDecoder, Frame
 from drivers.iso15693 import BLOCK_SIZE, UID_LENGTH, Uid
 from drivers.iso28560 import ExtensionBlock, LibraryTag, Unfit, Usage, encode
-from drivers.simulators.wire import Faults, Link, Outlet, Pace, Wire
+from drivers.simulators.wire import Faults, Link, Outlet, Pace, Unplugged, Wire
 
 #: The state a tag leaves the shelf in, as most libraries have it.
 IN_STOCK: Final = 0x07
@@ -66,6 +66,8 @@ _VERSION: Final = bytes.fromhex("03030044530008")  # 3.3, hardware 44, and of th
 class PadFault(StrEnum):
     """What can be made to go wrong."""
 
+    TAG_LIFTED_BEFORE_READ = "tag_lifted_before_read"  # listed, and gone when its blocks are asked for
+    READ_FAILS = "read_fails"  # the tag is seen, and its blocks cannot be made out
     TAG_LIFTED_BEFORE_WRITE = "tag_lifted_before_write"  # gone when the write comes; nothing is written
     TAG_LIFTED_MID_WRITE = "tag_lifted_mid_write"  # written, and gone before it could say so
     TAG_LIFTED_AFTER_WRITE = "tag_lifted_after_write"  # written and acknowledged, gone before it is read back
@@ -75,6 +77,7 @@ class PadFault(StrEnum):
     CRC_ERROR = "crc_error"  # the answer is damaged on the line
     RF_ERROR = "rf_error"  # tags detune each other: the inventory is not finished
     CABLE_PULLED = "cable_pulled"
+    CABLE_PULLED_MID_WRITE = "cable_pulled_mid_write"  # written, and the cable pulled before the answer
     SLOW = "slow"
 
 
@@ -148,11 +151,12 @@ class SimulatedPad:
         capacity: int | None = None,
         only_new: bool = False,
     ) -> None:
-        """``tags_per_answer`` fit into one reply, the rest is asked for. More than ``capacity`` the reader cannot tell
-        apart. ``only_new`` is the setting ONT of CFG5: an inventory leaves out what an earlier one has reported.
+        """``tags_per_answer`` fit into one reply, the rest is asked for. ``only_new`` is the setting ONT of CFG5: an
+        inventory leaves out what an earlier one has reported.
         """
+        #: More tags than this the reader cannot tell apart; None is no limit.
+        self.capacity = capacity
         self._tags_per_answer = tags_per_answer
-        self._capacity = capacity
         self._only_new = only_new
         self._real_time = real_time
         self._lock = threading.Lock()
@@ -200,7 +204,7 @@ class SimulatedPad:
             self._cards.append(uid)
 
     def cause(self, fault: PadFault, times: int | None = None) -> None:
-        """Makes something go wrong: so many times, or until it is mended. A cable stays pulled until it is mended."""
+        """Makes something go wrong: so many times, or until it is mended, as a cable must be."""
         self._faults.cause(fault, times)
         if fault is PadFault.CABLE_PULLED:
             self._outlet.pull()
@@ -208,7 +212,7 @@ class SimulatedPad:
     def mend(self, fault: PadFault | None = None) -> None:
         """Ends one fault, or all."""
         self._faults.mend(fault)
-        if fault in {None, PadFault.CABLE_PULLED}:
+        if fault in {None, PadFault.CABLE_PULLED, PadFault.CABLE_PULLED_MID_WRITE}:
             self._outlet.plug_in()
 
     def faults(self) -> frozenset[PadFault]:
@@ -246,9 +250,12 @@ class SimulatedPad:
             answer = self._answer(request)
         seconds = answer.seconds if self._real_time else 0.0
         wire.wait(seconds + (_SLOW if self._faults.strikes(PadFault.SLOW) else 0.0))
-        is_write = request.command == feig.ISO_HOST and request.payload[:1] == bytes((feig.WRITE_AFI,))
-        if is_write and self._faults.strikes(PadFault.ANSWER_LOST_AFTER_WRITE):
-            return
+        if request.command == feig.ISO_HOST and request.payload[:1] == bytes((feig.WRITE_AFI,)):
+            if self._faults.strikes(PadFault.ANSWER_LOST_AFTER_WRITE):
+                return
+            if self._faults.strikes(PadFault.CABLE_PULLED_MID_WRITE):
+                self._outlet.pull()
+                raise Unplugged
         # The reader answers from its own address, in the form it was asked.
         reply = Frame(0x00, request.command, bytes((answer.status,)) + answer.data, request.advanced).encode()
         if self._faults.strikes(PadFault.CRC_ERROR):
@@ -293,7 +300,11 @@ class SimulatedPad:
         if rest[0] != feig.ADDRESSED:
             return _Answer(feig.PARAMETER_RANGE)
         uid, arguments = rest[1 : 1 + UID_LENGTH], rest[1 + UID_LENGTH :]
-        if command == feig.WRITE_AFI and self._faults.strikes(PadFault.TAG_LIFTED_BEFORE_WRITE):
+        lifted = {
+            feig.READ_MULTIPLE_BLOCKS: PadFault.TAG_LIFTED_BEFORE_READ,
+            feig.WRITE_AFI: PadFault.TAG_LIFTED_BEFORE_WRITE,
+        }.get(command)
+        if lifted and self._faults.strikes(lifted):
             self._lift(uid)
         tag = self._tags.get(uid)
         if tag is None or not self._radio_on:
@@ -321,7 +332,7 @@ class SimulatedPad:
             seconds = _inventory_seconds(len(here))
             if not self._radio_on:
                 return _Answer(feig.NO_TRANSPONDER, seconds=seconds)
-            if self._capacity is not None and len(here) > self._capacity:
+            if self.capacity is not None and len(here) > self.capacity:
                 return _Answer(feig.BUFFER_OVERFLOW, seconds=seconds)
             if self._only_new:
                 here = [tag for tag in here if tag.uid not in self._reported]
@@ -337,6 +348,8 @@ class SimulatedPad:
         return _Answer(status, bytes((len(now),)) + b"".join(now), seconds)
 
     def _read(self, tag: VirtualTag, first: int, count: int) -> _Answer:
+        if self._faults.strikes(PadFault.READ_FAILS):
+            return _Answer(feig.RF_COMMUNICATION_ERROR, seconds=_READ_TIME)
         if count == 0 or first + count > tag.blocks:
             return _Answer(feig.ISO15693_ERROR, bytes((feig.BLOCK_DOES_NOT_EXIST,)), _READ_TIME)
         blocks = b"".join(

@@ -219,11 +219,10 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True)
 class Checkin:
-    """Take it back; ``tag_to_secure`` writes the repair row with it."""
+    """Take it back, with a repair row for its tag in the same transaction."""
 
     visit: int
     item_id: str
-    tag_to_secure: bool
     parts_seen: int | None = None
 
 

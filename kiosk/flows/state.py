@@ -25,7 +25,11 @@ class PinMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a station's settings say of its visits. Times in seconds; devices by their names."""
+    """What a station's settings say of its visits. Times in seconds; devices by their names.
+
+    ``barcode_items``: items without a chip are taken by barcode. Their return leaves a repair row all the same, because
+    nobody can tell from a barcode that there is no chip.
+    """
 
     library: str = ""
     branch: str = ""
@@ -36,6 +40,7 @@ class Setup:
     reader: str = "reader"
     scanner: str = "scanner"
     printer: str = "printer"
+    barcode_items: bool = True
     idle_s: float = 60
     warning_s: float = 20
     done_s: float = 20
@@ -112,6 +117,11 @@ class Book:
     put_aside: PutAside | None = None
     on_loan: bool = False
     renewed: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether the tags of all its parts have been seen; of a part that has not, nothing can be said."""
+        return len(self.uids) >= self.parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,9 @@ class _Turn:
         self._active()
         if self.state.phase in (Phase.BORROW, Phase.RETURN):
             book = self._book(text)
-            if book is None or book.stage in (Stage.REFUSED, Stage.WAITING):
+            if not self.state.setup.barcode_items:
+                pass  # here items are taken by their chips alone
+            elif book is None or book.stage in (Stage.REFUSED, Stage.WAITING):
                 self._ask(book or Book(text, Stage.SEEN))
         else:
             self._number(text, or_item=True)
@@ -312,7 +314,7 @@ class _Turn:
             self._do(m.Checkout(state.visit, book.item_id, state.reader.card, parts_seen))
         elif state.phase is Phase.RETURN:
             self._put(replace(book, stage=Stage.ASKED))
-            self._do(m.Checkin(state.visit, book.item_id, bool(book.uids), parts_seen))
+            self._do(m.Checkin(state.visit, book.item_id, parts_seen))
 
     def _write(self, book: Book, uids: Iterable[bytes]) -> None:
         """Release (for a loan) or secure (otherwise) some tags of a book."""
@@ -476,6 +478,9 @@ class _Turn:
                 self._write(replace(book, tries=book.tries + 1), missing)
             case Stage.LENT:
                 self._undo(book)
+            case Stage.TAKEN if not missing and not book.whole:
+                self._put(replace(book, stage=Stage.UNSECURED))  # its repair row waits for the other parts
+                self._do(m.Sound("put_aside"))
             case Stage.TAKEN if not missing:
                 self._put(replace(book, stage=Stage.SECURED))
                 self._do(m.MarkSecured(self.state.visit, book.item_id))
@@ -485,7 +490,7 @@ class _Turn:
             case Stage.TAKEN:
                 self._put(replace(book, stage=Stage.UNSECURED, blocks=(block(Code.CHIP_NOT_SECURED),)))
                 self._do(m.Sound("put_aside"))
-            case Stage.FAILED if not (book.doubtful - book.done):
+            case Stage.FAILED if book.whole and not (book.doubtful - book.done):
                 self._do(m.MarkSecured(self.state.visit, book.item_id))
             case _:
                 pass
@@ -633,7 +638,7 @@ class _Turn:
         if state.phase is Phase.BORROW and own is not None and is_own(own):
             parts_seen = own.parts_seen if own.parts > 1 else None
             self._put(replace(own, stage=Stage.ASKED, blocks=()))
-            self._do(m.Checkin(state.visit, item_id, bool(own.uids), parts_seen))
+            self._do(m.Checkin(state.visit, item_id, parts_seen))
 
     def _print(self, wanted: bool) -> None:
         state = self.state

@@ -104,9 +104,7 @@ def _turned(points: tuple[Point, ...], degrees: float) -> tuple[Point, ...]:
     """Turned clockwise about the middle of the icon's square."""
     angle = math.radians(degrees)
     cos, sin = math.cos(angle), math.sin(angle)
-    return tuple(
-        (32 + (x - 32) * cos - (y - 32) * sin, 32 + (x - 32) * sin + (y - 32) * cos) for x, y in points
-    )
+    return tuple((32 + (x - 32) * cos - (y - 32) * sin, 32 + (x - 32) * sin + (y - 32) * cos) for x, y in points)
 
 
 def _arrow_sign(degrees: float) -> Drawing:
@@ -227,9 +225,8 @@ ICONS: dict[str, Drawing] = {
             ),
         ),
     ),
-    "arrow": Drawing(
-        64, 64, (Layer("*", (Bar(20, 2, 24, 30), Patch(((0, 30), (64, 30), (32, 62))))),)
-    ),
+    "step_tick": Drawing(64, 64, (Layer("*", (Line(((17, 33), (28, 43), (48, 21)), 8),)),)),
+    "arrow": Drawing(64, 64, (Layer("*", (Bar(20, 2, 24, 30), Patch(((0, 30), (64, 30), (32, 62))))),)),
     **{f"reading_{n}": _reading(n) for n in range(3)},
 }
 
@@ -243,7 +240,9 @@ def _barcode(x: float, y: float, height: float) -> tuple[Bar, ...]:
     return tuple(bars)
 
 
-def _diamond_row(x: float, y: float, half: float, count: int, gap: float) -> tuple[tuple[Patch, ...], tuple[Patch, ...]]:
+def _diamond_row(
+    x: float, y: float, half: float, count: int, gap: float
+) -> tuple[tuple[Patch, ...], tuple[Patch, ...]]:
     """A row of diamonds in two colours by turns."""
     marks = [diamond(x + half + n * (2 * half + gap), y, half) for n in range(count)]
     return tuple(marks[::2]), tuple(marks[1::2])

@@ -154,7 +154,7 @@ def decide_checkout(
     if isinstance(due, Block):
         blocks.append(due)
     if blocks or isinstance(due, Block):
-        return Refused(tuple(dict.fromkeys(blocks)))
+        return Refused(tuple(blocks))
     own_hold = next((h for h in copy.holds if h.patron_id == standing.patron_id), None)
     return Checkout(due, policy, own_hold.hold_id if own_hold else None, tuple(_expiry_notices(standing, now)))
 
@@ -245,7 +245,7 @@ def decide_renew(standing: Standing, copy: Copy, branch: str, rules: Rules, now:
     elif due <= loan.due_at:
         blocks.append(block(Code.NOTHING_GAINED, date=local_day(loan.due_at)))
     if blocks or isinstance(due, Block):
-        return Refused(tuple(dict.fromkeys(blocks)))
+        return Refused(tuple(blocks))
     return Renewal(due, policy, tuple(_expiry_notices(standing, now)))
 
 
@@ -266,9 +266,8 @@ def _card_blocks(standing: Standing, policy: LoanPolicy, now: datetime) -> Itera
     if patron is not None:
         if patron.expires is not None and patron.expires < today:
             yield block(Code.CARD_EXPIRED, date=patron.expires)
-        for stop in patron.blocks:
-            if stop.holds_on(today):
-                yield block(_STOPPED[stop.kind])
+        for kind in dict.fromkeys(stop.kind for stop in patron.blocks if stop.holds_on(today)):
+            yield block(_STOPPED[kind])
     overdue = sum(loan.overdue_at(now) for loan in standing.loans)
     if overdue > policy.max_overdue:
         yield block(Code.TOO_MANY_OVERDUE, count=overdue)

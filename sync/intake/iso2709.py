@@ -61,11 +61,6 @@ def records(blocks: Iterator[bytes]) -> Iterator[Raw | Reason]:
             yield read
 
 
-def looks_like_iso2709(start: bytes) -> bool:
-    """Whether a file that begins so may hold ISO 2709 records."""
-    return RECORD_END in start or _LEADER.search(start) is not None
-
-
 # --- where records begin and end --------------------------------------------------------------------------------------
 
 #: Enough of a leader to begin a record where numbers cannot be trusted: status, type and level, the fixed 22 and 4500.

@@ -79,7 +79,7 @@ class Tally:
 
     def phrase(self) -> Phrase:
         """The reason in words."""
-        return self.reason.phrase.fill(other=Phrase("nơi khác", "another one"), detail=self.detail)
+        return self.reason.phrase.fill(other=Phrase("mục khác", "another entry"), detail=self.detail)
 
     def as_json(self) -> dict[str, object]:
         """As it stands in the JSON of an import."""

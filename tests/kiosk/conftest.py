@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.demo.library import make_home
+from kiosk.station import settle_in
 from sync.circulation.model import local_day
 from tests.kiosk.typed import Typed
 
@@ -16,6 +17,7 @@ def new_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demonstration library as it is made, for tests to copy."""
     folder = tmp_path_factory.mktemp("library") / "home"
     make_home(folder, local_day(datetime.now(UTC)))
+    settle_in(folder, command="tests")
     return folder
 
 
@@ -30,3 +32,10 @@ def typed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
     """Types command lines in this process, on a terminal of 100 columns."""
     monkeypatch.setenv("COLUMNS", "100")
     return Typed(capsys)
+
+
+@pytest.fixture
+def desk(library: Path, typed: Typed) -> Typed:
+    """Types command lines at the demonstration library."""
+    assert library.is_dir()
+    return typed

@@ -157,8 +157,10 @@ def test_a_stop_holds_on_its_last_day_and_not_on_the_next() -> None:
 
 
 def test_two_stops_of_one_kind_are_said_once() -> None:
-    case = stopped(PatronBlockKind.DEBT)(stopped(PatronBlockKind.DEBT)(PLAIN))
-    assert case.checkout() == Refused((block(Code.CARD_STOPPED_DEBT),))
+    twice, said = (PatronBlock(PatronBlockKind.DEBT), PatronBlock(PatronBlockKind.DEBT, TODAY)), Code.CARD_STOPPED_DEBT
+    for asked in (patron(blocks=twice)(PLAIN).checkout(), patron(blocks=twice)(LENT).renew()):
+        assert asked == Refused((block(said),))
+    assert patron(blocks=twice)(PLAIN).renew() == Refused((block(Code.NOT_ON_LOAN), block(said)))
 
 
 @pytest.mark.parametrize(("days_left", "told"), [(0, True), (1, True), (29, True), (30, False), (400, False)], ids=str)
@@ -339,6 +341,8 @@ HOLDS = [
     ((FIRST, READY_FOR_ME), 0, True),
     ((FIRST_COPY, READY_FOR_ME), 0, True),
     ((READY_FOR_ME, LATER_COPY), 0, True),
+    ((replace(FIRST, ready_until=TODAY),), 1, True),  # ready, but of no copy in particular: one in the queue
+    ((ME, replace(LATER, ready_until=TODAY)), 0, True),
     ((LAPSED,), 0, True),
     ((LAPSED, ME), 0, True),
     ((LAPSED, LATER), 0, False),

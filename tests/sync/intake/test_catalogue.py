@@ -222,7 +222,10 @@ def test_no_barcode_is_ever_lost_or_given_twice(library: Library, records: list[
     assert all(now[item_id] == source for item_id, source in earlier.items())
     named = sum(len(content) > 0 for fields in records for tag, content in fields if tag == "952")
     again = library.catalogue(file(*records))
-    assert again.refused == report.refused
+    # In the meantime a copy may have moved to the very title that was refused it, so the reason may be the milder one.
+    assert [(entry.place, entry.identifier) for entry in again.refused] == [
+        (entry.place, entry.identifier) for entry in report.refused
+    ]
     assert report.items + len(report.refused) <= named
     titles = {row[0] for row in library.rows(tables.title, "title_id")}
     assert {row[0] for row in library.rows(tables.item, "title_id")} <= titles

@@ -27,7 +27,9 @@ def seen(found: list[Raw | Reason]) -> list[str]:
     return [
         each.name
         if isinstance(each, Reason)
-        else next(content[0][1] for tag, _, content in each.fields if tag == "245" and not isinstance(content, str))
+        else next(
+            (content[0][1] for tag, _, content in each.fields if tag == "245" and not isinstance(content, str)), ""
+        )
         for each in found
     ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -79,6 +78,7 @@ from tests.sync.store.stations import (
     open_desk,
     owners,
     put_in_force,
+    quick_folder,
     rule_set,
     tell,
     told,
@@ -1120,12 +1120,14 @@ class Model:
     def set(self, item: str, entry: int, **changes: object) -> None:
         """Change a copy by an act that can be undone."""
         copy = self.copies[item]
-        before = copy.loan, copy.repair
+        had = copy.loan
         for name, value in changes.items():
             setattr(copy, name, value)
 
         def undo() -> None:
-            copy.loan, copy.repair = before[0], before[1] if before[0] is None else False
+            if copy.loan is None and had:
+                copy.repair = False  # the loan answers for the tag again
+            copy.loan = had
 
         copy.last, copy.undo = entry, undo
 
@@ -1139,7 +1141,7 @@ class DeskWork(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = quick_folder()
         self.home = new_station(Path(self.folder.name))
         self.clock = Clock()
         self.ledger = open_desk(self.home, self.clock)
@@ -1231,12 +1233,10 @@ class DeskWork(RuleBasedStateMachine):
             return self.refused(answer, {Code.NOT_THE_LATEST if known else Code.UNKNOWN_ENTRY})
         assert isinstance(answer, TakenBackAct)
         assert copy.undo is not None
-        had = copy.loan
         copy.undo()
         copy.undo, copy.last = None, 0
         if answer.act == "checkout":
-            assert had is not None
-            copy.repair = copy.open_tag
+            copy.repair |= copy.open_tag
         assert answer.entry == self.recorded()
         return None
 

@@ -219,13 +219,13 @@ def _records() -> bytes:
     return b"".join(
         iso2709(
             book(
-                f"Tập {n % 5000}" if n % 97 else "",
+                f"Tập {n % 2000}" if n % 97 else "",
                 barcode=f"B{n - n % 50 // 49}",
                 running=f"{n}",
                 more=[("653", [("a", f"Chủ đề {n % 7}")])],
             )
         )
-        for n in range(10_000)
+        for n in range(4_000)
     )
 
 
@@ -235,7 +235,7 @@ def _everything(home: Path) -> dict[str, list[object]]:
         connection.execute(sa.text("INSERT INTO title_search(title_search) VALUES ('integrity-check')"))
         # Row numbers are the index's affair and depend on how the batches fell.
         title = [column for column in tables.title.columns if column.name != "id"]
-        asked = {
+        asked: dict[str, sa.Executable] = {
             "titles": sa.select(*title).order_by(tables.title.c.title_id),
             "items": sa.select(tables.item).order_by(tables.item.c.item_id),
             "indexed": sa.text("SELECT title, count(*) FROM title_search GROUP BY title ORDER BY title"),
@@ -258,7 +258,7 @@ def test_an_import_killed_at_any_moment_is_completed_by_running_it_again(tmp_pat
 
     killed = tmp_path / "killed"
     partly = 0
-    for share in (0.15, 0.35, 0.5, 0.65, 0.8):
+    for share in (0.2, 0.45, 0.7):
         process = subprocess.Popen(
             [sys.executable, "-c", _IMPORT, killed, file], cwd=_HOUSE, stdout=subprocess.PIPE, text=True
         )

@@ -1,0 +1,58 @@
+"""Getting Kivy ready before it is first imported, because it reads its environment and settings at import.
+
+Kivy left alone writes a configuration and logs into the home folder, parses the program's arguments and speaks on the
+console. Here it does none of that. Without a screen SDL's ``offscreen`` driver and Mesa's software OpenGL draw true pixels
+(Debian: ``libgl1-mesa-dri libegl1 libgl1 libmtdev1``; sound needs nothing more).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+
+#: Frames a second at most; the attract screen asks for far fewer.
+FRAMES = 30
+
+
+def kivy_is_installed() -> bool:
+    """Whether there is a Kivy to draw with."""
+    return importlib.util.find_spec("kivy") is not None
+
+
+def prepare(width: int, height: int, *, offscreen: bool = False, fullscreen: bool = False) -> None:
+    """Tell Kivy how to start: a window of this size, no console, no arguments, no file of its own anywhere.
+
+    Call once, before anything imports Kivy; later calls change nothing. Raises ``ImportError`` without Kivy.
+    """
+    os.environ.update(
+        KIVY_NO_ARGS="1",
+        KIVY_NO_CONFIG="1",
+        KIVY_NO_CONSOLELOG="1",
+        KIVY_NO_FILELOG="1",
+        KIVY_NO_ENV_CONFIG="1",
+        KIVY_LOG_MODE="PYTHON",
+        KIVY_METRICS_DENSITY="1",
+        KIVY_DPI="96",
+    )
+    if offscreen:
+        os.environ.update(SDL_VIDEODRIVER="offscreen", LIBGL_ALWAYS_SOFTWARE="1", SDL_AUDIODRIVER="dummy")
+    # Kivy's own messages are for its developers; what a station must know it says itself.
+    logging.getLogger("kivy").setLevel(logging.ERROR)
+    from kivy.config import Config  # noqa: PLC0415 (the environment must be set first)
+
+    settings = {
+        ("graphics", "width"): str(width),
+        ("graphics", "height"): str(height),
+        ("graphics", "multisamples"): "0",
+        ("graphics", "maxfps"): str(FRAMES),
+        ("graphics", "resizable"): "0" if fullscreen else "1",
+        ("graphics", "fullscreen"): "auto" if fullscreen else "0",
+        ("graphics", "borderless"): "1" if fullscreen else "0",
+        # Two-finger emulation would draw red dots at a right click.
+        ("input", "mouse"): "mouse,disable_multitouch",
+        ("kivy", "exit_on_escape"): "0",
+        ("kivy", "log_level"): "error",
+    }
+    for (section, option), value in settings.items():
+        Config.set(section, option, value)

@@ -1,0 +1,252 @@
+"""A desk in the terminal, from a new folder to a reader who is forgotten; and two terminals at one desk.
+
+Every command is a process of its own, as a person would start it. Only the late loan is prepared from within, on a
+clock that is set back.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pymarc
+import pytest
+
+from kiosk.station import desk
+from sync.circulation.clock import Reading
+from sync.store.clock import read_clock
+from sync.store.files import open_ledger, open_reference
+from sync.store.ledger import Lent
+from tests.kiosk.typed import PROGRAM, Ended, started, surroundings
+
+RULES = """
+[[branches]]
+code = "MAIN"
+name = "Thư viện huyện"
+
+[[policies]]
+branch = "MAIN"
+max_loans = 3
+period_days = 3
+renewals = 1
+renewal_days = 14
+fee_per_day = 1000
+fee_cap = 5000
+
+[[policies]]
+branch = "MAIN"
+item_type = "reference"
+modes = ["on_site"]
+
+[[hours]]
+branch = "MAIN"
+
+[[hours.seasons]]
+name = "Cả năm"
+starts = "01-01"
+week = [
+    { days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], intervals = [{ opens = "07:30", closes = "17:00" }] },
+]
+"""
+
+READERS = """Số thẻ,Họ và tên,Loại thẻ,Ngày sinh,Ngày hết hạn
+BD001,Nguyễn Thị Hoa,Thẻ mượn,12/03/1984,31/12/{year}
+BD002,Trần Văn Nam,Thẻ mượn,05/11/1979,31/12/{year}
+BD002,Lê Thị Lan,Thẻ mượn,30/01/1988,31/12/{year}
+"""
+
+
+def record(title: str, author: str, *barcodes: str, item_type: str = "BK") -> bytes:
+    """A MARC 21 record with a Koha copy for each barcode; its text is decomposed, as in real exports."""
+    made = pymarc.Record(force_utf8=True)
+    made.add_field(pymarc.Field("245", ["1", "0"], [pymarc.Subfield("a", title), pymarc.Subfield("c", author)]))
+    made.add_field(pymarc.Field("100", ["1", " "], [pymarc.Subfield("a", author)]))
+    made.add_field(pymarc.Field("082", ["0", "4"], [pymarc.Subfield("a", "895.9223")]))
+    for barcode in barcodes:
+        copy = [pymarc.Subfield("p", barcode), pymarc.Subfield("y", item_type)]
+        made.add_field(pymarc.Field("952", [" ", " "], copy))
+    return bytes(made.as_marc())
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Path:
+    """What the old system gave: a catalogue with one barcode on two records, and readers with one card for two."""
+    (tmp_path / "catalogue.mrc").write_bytes(
+        record("Dế Mèn phiêu lưu ký", "Tô Hoài", "DK001", "DK002")
+        + record("Số đỏ", "Vũ Trọng Phụng", "DK003")
+        + record("Từ điển tiếng Việt", "Hoàng Phê", "DK004", item_type="REF")
+        + record("Tắt đèn", "Ngô Tất Tố", "DK003", "DK005")
+    )
+    (tmp_path / "readers.csv").write_text(READERS.format(year=date.today().year + 2), "utf-8")  # noqa: DTZ011
+    return tmp_path
+
+
+def forty_days_ago() -> Reading:
+    now = read_clock()
+    return replace(now, wall=now.wall - timedelta(days=40), uptime_ms=0, boot="")
+
+
+def done(*words: str, said: str = "") -> Ended:
+    """A line in English that does all it is asked."""
+    ended = started("--lang", "en", *words, said=said)
+    assert (ended.code, ended.err) == (0, ""), ended
+    return ended
+
+
+def refused(*words: str) -> Ended:
+    """A line in English of which something is refused."""
+    ended = started("--lang", "en", *words)
+    assert ended.code == 1, ended
+    assert ended.err
+    assert "Traceback" not in ended.err
+    return ended
+
+
+def test_a_library_opens_lends_takes_back_and_forgets(home: Path, papers: Path) -> None:
+    # An empty folder is nothing to be afraid of.
+    assert "There is no file ledger.sqlite" in refused("search", "dế mèn").err
+    (home / "rules.toml").write_text(RULES, "utf-8")
+    assert "station MAIN-D01 at Thư viện huyện" in done("config", "check").out
+    this_year = datetime.now(UTC).year
+    done("config", "holidays", str(this_year), str(this_year + 1))
+
+    # The catalogue and the readers come in; what cannot is named.
+    marc, readers = str(papers / "catalogue.mrc"), str(papers / "readers.csv")
+    assert started("catalogue", "import", marc, "--dry-run", "--json").document["items"] == 5
+    assert done("search", "dế mèn", "--json").document == []
+    brought = refused("catalogue", "import", marc, "--json")
+    assert [brought.document[key] for key in ("read", "titles", "items")] == [4, 4, 5]
+    (twice,) = brought.document["refused"]
+    assert (twice["record"], twice["identifier"]) == (4, "DK003")
+    assert any("DK003" in sentence for sentence in brought.sentences)
+    brought = refused("patrons", "import", readers, "--json")
+    assert [brought.document[key] for key in ("read", "patrons")] == [3, 2]
+    assert "Lan" not in brought.out + brought.err
+
+    # Marks typed or not, it is the same book.
+    with_marks = done("search", "dế mèn phiêu lưu ký", "--json").document
+    assert with_marks == done("search", "de men phieu luu", "--json").document
+    assert [(item["item_id"], item["status"]) for item in with_marks[0]["items"]] == [
+        ("DK001", "available"), ("DK002", "available")
+    ]  # fmt: skip
+
+    # A reader took something home forty days ago.
+    with desk(home, command="tests", clock=forty_days_ago) as (ledger, _station):
+        assert isinstance(ledger.checkout("BD002", "DK005"), Lent)
+
+    # Three items for another reader; the dictionary stays in the house.
+    lent = refused("checkout", "BD001", "DK001", "DK004", "DK003", "--json")
+    assert [(line["item_id"], line["ok"], line["blocks"]) for line in lent.document] == [
+        ("DK001", True, []), ("DK004", False, ["reading_only"]), ("DK003", True, [])
+    ]  # fmt: skip
+    assert lent.sentences == [f"✗ DK004 (Từ điển tiếng Việt): {lent.document[1]['message']}"]
+    account = done("account", "BD001", "--json").document
+    assert {loan["item_id"]: loan["renewable"] for loan in account["loans"]} == {"DK001": True, "DK003": True}
+    renewed = done("renew", "BD001", "--json").document
+    assert {line["item_id"] for line in renewed} == {"DK001", "DK003"}
+    assert all(line["due"] > lent.document[0]["due"] for line in renewed)
+    assert {code for line in refused("renew", "BD001", "--json").document for code in line["blocks"]} == {
+        "no_renewals_left"
+    }
+
+    # What was due long ago comes back, and costs; until that is paid nothing goes out.
+    (late,) = done("checkin", "DK005", "--json").document
+    assert late["late_days"] > 5
+    assert late["fee"] == 5000
+    assert late["notices"] == ["returned_late", "fee_charged"]
+    account = done("account", "BD002", "--json").document
+    (fee,) = account["fees"]
+    assert (account["loans"], account["owed"], fee["owed"]) == ([], 5000, 5000)
+    (no,) = refused("checkout", "BD002", "DK002", "--json").document
+    assert no["blocks"] == ["fees_owed"]
+    assert "6.000" not in refused("fees", "pay", fee["fee_id"], "--amount", "6000").err
+    assert "3.000\u00a0₫" in done("fees", "pay", fee["fee_id"], "--amount", "2000").out
+    assert "0\u00a0₫" in done("fees", "waive", fee["fee_id"], "--reason", "ốm").out
+    refused("fees", "pay", fee["fee_id"])
+
+    # A slip of the hand is undone.
+    (slip,) = done("checkout", "BD002", "DK002", "--json").document
+    done("undo", str(slip["entry"]))
+    assert done("account", "BD002", "--json").document["loans"] == []
+
+    # Who has nothing and owes nothing can go and be forgotten.
+    assert "still has 2 items" in refused("patrons", "forget", "BD001", "--yes").err
+    done("checkin", "DK001", "DK003")
+    forgotten = started("patrons", "forget", "BD001", said="có\n")
+    assert forgotten.code == 0
+    assert "Hoa" not in forgotten.out + forgotten.err
+    refused("account", "BD001")
+
+    # Another import brings nothing twice, and the books add up.
+    again = refused("catalogue", "import", marc, "--json").document
+    assert [again[key] for key in ("titles", "items")] == [4, 5]
+    assert len(done("search", "dế mèn", "--json").document) == 1
+    findings = {finding["check"]: finding["level"] for finding in done("doctor", "--json").document}
+    assert findings["events"] == findings["clock"] == findings["ledger.content"] == "ok"
+
+
+# --- two terminals at one desk ----------------------------------------------------------------------------------------
+
+
+def _begun(*words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*PROGRAM, "--lang", "en", *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=surroundings({}),
+    )
+
+
+def _ended(process: subprocess.Popen[bytes]) -> Ended:
+    with process:
+        out, err = process.communicate(timeout=60)
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+@pytest.fixture
+def stocked(home: Path, papers: Path) -> Iterator[Path]:
+    (home / "rules.toml").write_text(RULES, "utf-8")
+    started("catalogue", "import", str(papers / "catalogue.mrc"))
+    started("patrons", "import", str(papers / "readers.csv"))
+    yield home
+
+
+def test_commands_that_are_started_together_wait_for_each_other(stocked: Path) -> None:
+    together = [_begun("checkout", "BD001", item, "--json") for item in ("DK001", "DK003", "DK005")]
+    ended = [_ended(process) for process in together]
+    assert [(one.code, one.err) for one in ended] == [(0, "")] * 3
+    # A rule of the library holds for the three together.
+    (over,) = refused("checkout", "BD001", "DK002", "--json").document
+    assert over["blocks"] == ["too_many_loans"]
+    with desk(stocked, command="tests") as (ledger, _station):
+        assert not ledger.verify().problems
+
+
+def test_a_command_waits_for_who_has_the_ledger(stocked: Path) -> None:
+    with open_ledger(stocked, command="tramsach checkout"):
+        waiting = _begun("checkout", "BD001", "DK001")
+        time.sleep(1)
+        assert waiting.poll() is None
+    assert _ended(waiting).code == 0
+
+
+def test_a_command_that_has_waited_long_enough_says_who_has_the_ledger(stocked: Path) -> None:
+    with open_ledger(stocked, command="tramsach kiosk"):
+        ended = _ended(_begun("checkout", "BD001", "DK001", "--json"))
+        looking = refused("account", "BD009")
+    assert (ended.code, ended.out) == (1, "")
+    (sentence,) = ended.sentences
+    assert sentence.startswith("The file ledger.sqlite is in use by “tramsach kiosk” (process ")
+    assert "in use" not in looking.err  # who only looks waits for nobody
+
+
+def test_lending_goes_on_beside_an_import(stocked: Path) -> None:
+    with open_reference(stocked, command="tramsach catalogue import"):
+        assert done("checkout", "BD001", "DK001", "--json").document[0]["ok"]
+        ended = refused("patrons", "import", str(stocked / "rules.toml"))
+    assert "in use by “tramsach catalogue import”" in ended.err

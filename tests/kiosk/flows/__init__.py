@@ -1,0 +1,1 @@
+"""Visits: the laws under random histories, and each case of the pad as a small story."""
