@@ -226,6 +226,10 @@ class Feig:
         data = yield from self._ask(GET_SOFTWARE_VERSION, b"", lambda data: len(data) >= 7)
         return ReaderVersion(int.from_bytes(data[0:2], "big"), data[3], data[4], int.from_bytes(data[5:7], "big"))
 
+    def reset_field(self) -> Command[None]:
+        """Switches the field off for 15 ms."""
+        yield from self._ask(RF_RESET, b"", lambda data: not data)
+
     def inventory(self) -> Command[Inventory]:
         """All tags and cards in the field, asked for in as many rounds as the reader needs."""
         tags: dict[Uid, None] = {}

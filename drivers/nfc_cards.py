@@ -241,9 +241,7 @@ class NfcReader:
         self._closed = False
 
     @classmethod
-    def open(
-        cls, device: str, *, url: str, prefixes: Sequence[str] = (), answer_within: float = _PEER_ANSWER
-    ) -> Self:
+    def open(cls, device: str, *, url: str, prefixes: Sequence[str] = (), answer_within: float = _PEER_ANSWER) -> Self:
         """Opens the reader at a path of nfcpy's: ``usb``, ``usb:072f:2200``, ``tty:USB0:pn532``, ``udp:host:port``.
 
         ``prefixes`` stand before patron identifiers on cards. ``answer_within`` is for UDP. Raises CannotOpen.

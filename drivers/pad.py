@@ -231,6 +231,8 @@ class Pad:
         except DeviceRefused as refusal:
             if refusal.fault is not TagFault.OVERFULL:
                 raise
+        # What lay there before is new to this connection.
+        self._repeatable(self._protocol.reset_field)
         return identity
 
     def close(self) -> None:

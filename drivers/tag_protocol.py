@@ -1,4 +1,4 @@
-"""What the codec of an RFID pad offers: the seven things by which :mod:`drivers.pad` works any make of it.
+"""What the codec of an RFID pad offers: the commands by which :mod:`drivers.pad` works any make of it.
 
 A make of pad is one pure module with a class of this shape. The pad itself (who is on it, what is new, write and
 verify) is the same for all.
@@ -47,6 +47,10 @@ class TagProtocol(Protocol):
 
     def hello(self) -> Command[Identity]:
         """Who the reader is. Its answer cannot be taken for that of any other command."""
+        ...
+
+    def reset_field(self) -> Command[None]:
+        """Makes every tag new to a reader that reports only new ones; nothing to do for others."""
         ...
 
     def inventory(self) -> Command[Inventory]:

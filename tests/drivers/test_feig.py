@@ -220,6 +220,7 @@ CARD = Card(CardTechnology.TYPE_A, bytes.fromhex("08A1B2C3"))
 #: What is asked, the frame that asks it, the frame that answers, what comes of it.
 EXCHANGES: list[tuple[Callable[[Feig], Command[Any]], str, str, object]] = [
     (Feig.version, "software version", "software version, reply", ReaderVersion(0x0303, 0x44, 0x53, 0x0D30)),
+    (Feig.reset_field, "RF reset", "RF reset, reply", None),
     (Feig.inventory, "inventory", "inventory, no tag", Inventory()),
     (Feig.inventory, "inventory", "inventory, one tag", Inventory((UID,))),
     (Feig.inventory, "inventory", "inventory, one tag, advanced", Inventory((UID,))),
