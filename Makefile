@@ -20,7 +20,7 @@ help: ## this list
 
 setup: .venv/ready ## make or repair .venv with everything tests and checks need
 
-.venv/ready: pyproject.toml pins.txt
+.venv/ready: pyproject.toml pins.txt .ci/setup
 	@PYTHON='$(PYTHON)' .ci/setup
 
 demo: .venv/ready ## play the main job on made-up readers and titles (ARGS='--lang en')

@@ -2,7 +2,7 @@
 
 ``loader``   TOML to frozen dataclasses and back; unknown keys are refused, all problems are reported together.
 ``values``   the limits a setting can have, and a ``Secret`` that masks itself. ``checks`` the plain values in TOML.
-``station``  what a station is: its number, branch, language, profile.
+``station``  what a station is: its number, branch, language, profile. ``devices`` what is plugged in.
 ``phrase``   a sentence in Vietnamese and English.
 ``rules/``, ``stations/``, ``mappings/``  the settings that ship with the product.
 

@@ -16,7 +16,7 @@ from platformdirs import user_data_path
 
 from config.loader import Built, Layer, Problems, build, read_toml
 from config.phrase import Phrase
-from config.values import Between, OneLine, Pattern
+from config.values import Between, OneLine, Pattern, Secret
 
 #: The name of a station's settings in its folder.
 STATION_FILE = "station.toml"
@@ -45,6 +45,9 @@ class Station:
     ``service_mode``  how items are used when nothing else is said; the words of
                       ``sync.circulation.model.ServiceMode``.
     ``log_level``     the least serious message that is logged.
+    ``pin``           where a kiosk asks readers for their PIN: nowhere, for the account, or before borrowing.
+    ``staff_pin``     the PIN of the staff corner as argon2id's hash; without one the corner stays shut.
+    ``barcode_items`` whether items without a chip are lent and taken by barcode.
     """
 
     station: Annotated[str, _CODE] = "MAIN-D01"
@@ -55,6 +58,9 @@ class Station:
     actor: Annotated[str, OneLine(most=40)] = "desk"
     service_mode: Literal["on_site", "take_home", "mobile"] = "take_home"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    pin: Literal["none", "account", "always"] = "account"
+    staff_pin: Secret | None = None
+    barcode_items: bool = True
 
 
 def load_station(home: Path) -> Built[Station] | Problems:

@@ -2,8 +2,16 @@
 
 A driver is a pure codec (bytes to frames, commands as generators that yield what to send and resume with the
 answer) and a thin shell around a port. The address of a device is a URL, so a serial line, a TCP connection
-and a simulator are the same to it. One supervisor runs a thread per device: open, self-test, read; on error
+and a simulator are the same to it. One supervisor runs a thread per device: open, self-test, poll; on error
 it says so once, backs off and opens again. What other rooms see is the vocabulary alone.
+
+``devices``     the vocabulary: protocols, events, errors; and the loop of a caller. Read it first.
+``codec``       what a decoder and a command are; CRCs.
+``port``        bytes through a URL; the conversation that runs commands; the log level for bytes.
+``supervisor``  one thread per device, its health, and how other threads give it work.
+``iso15693``, ``iso28560``  the words of RFID chips and of library tags, and what is written on them.
+``tag_protocol``, ``pad``, ``feig``  the RFID pad: what its codec offers, the pad itself, one make of it.
+``simulators``  the other end of each wire.
 
 Words: a *pad* sees *tags* (the RFID labels of items), a *card reader* sees patron cards, a *scanner* sees
 barcodes, a *receipt printer* prints, a *seat* is a computer of the internet room. A *simulator* is the other
@@ -11,7 +19,8 @@ end of a wire: it answers real bytes, and can be told to fail in ways that have 
 
 Laws: one dead device never stops the others; `DeviceLost` and `DeviceBack` are events like any other, and
 what they mean is decided elsewhere. Unknown is not OK: no answer from a printer is "unknown", never "paper
-present", and a tag that could not be read is shown, not skipped.
+present", and a tag that could not be read is shown, not skipped. A write counts when it has been read back.
+No command of this room locks anything on a tag.
 
 This room imports `config` alone. It never meets `sync`: a driver knows nothing of loans, and the rules know
 nothing of wires. Device libraries (the extra `devices`) are imported here and nowhere else, so that

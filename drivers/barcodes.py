@@ -30,9 +30,12 @@ _log = logging.getLogger(__name__)
 
 #: How long one poll listens, in seconds.
 _LISTEN: Final = 0.25
-#: A line that is quiet for so long has broken off. Bytes of one code follow each other within milliseconds, over a
-#: network within tenths of a second.
-_QUIET: Final = 0.5
+#: How long a connection must hold before it is believed in. A serial server whose scanner is away lets one connect,
+#: and hangs up.
+_PROBATION: Final = 0.1
+#: A line that is quiet for so long, in seconds, has broken off. Bytes of one code follow each other within
+#: milliseconds, over a network within tenths of a second.
+QUIET: Final = 0.5
 
 
 class LineEnd(StrEnum):
@@ -162,19 +165,28 @@ class CodeDecoder:
 class LineScanner:
     """A :class:`drivers.devices.BarcodeScanner` on a port."""
 
-    def __init__(self, device: str, port: Port, form: CodeForm | None = None) -> None:
+    def __init__(self, device: str, port: Port, form: CodeForm | None = None, quiet: float = QUIET) -> None:
         self._device = device
         self._port = port
         self._decoder = CodeDecoder(form)
+        self._quiet = quiet
         self._heard = time.monotonic()
 
     @classmethod
-    def open(cls, device: str, *, url: str, line: SerialLine | None = None, form: CodeForm | None = None) -> Self:
+    def open(
+        cls,
+        device: str,
+        *,
+        url: str,
+        line: SerialLine | None = None,
+        form: CodeForm | None = None,
+        quiet: float = QUIET,
+    ) -> Self:
         """Opens the scanner at a URL. ``line`` and ``form`` are for those that are not set as delivered.
 
         Raises CannotOpen.
         """
-        return cls(device, Port.open(url, line), form)
+        return cls(device, Port.open(url, line), form, quiet)
 
     @property
     def rest(self) -> float:
@@ -192,22 +204,26 @@ class LineScanner:
         return self._decoder.ignored
 
     def self_test(self) -> Identity:
-        """There is nothing to ask a scanner; that its port is open must do."""
+        """There is nothing to ask a scanner; that its wire is open and stays so must do. Raises WireError, PortClosed."""
+        self._listen(_PROBATION)
         return Identity()
 
     def poll(self) -> Iterator[DeviceEvent]:
         """Listens for a quarter of a second. Raises WireError, PortClosed."""
-        if data := self._port.read(_LISTEN):
-            self._heard = time.monotonic()
-            self._decoder.receive(data)
-        elif self._decoder.is_within_code and time.monotonic() - self._heard > _QUIET:
-            self._decoder.silence()
+        self._listen(min(_LISTEN, self._quiet))
         while (code := self._decoder.next_code()) is not NOT_YET:
             match code:
                 case Ignored(noise):
                     _log.debug("%s: ignored, %s", self._device, noise)
                 case text:
                     yield BarcodeScanned(self._device, text)
+
+    def _listen(self, within: float) -> None:
+        if data := self._port.read(within):
+            self._heard = time.monotonic()
+            self._decoder.receive(data)
+        elif self._decoder.is_within_code and time.monotonic() - self._heard > self._quiet:
+            self._decoder.silence()
 
     def close(self) -> None:
         """Lets go of the scanner; from any thread, any number of times."""

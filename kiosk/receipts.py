@@ -218,12 +218,17 @@ _RISE, _DROP = 0.98, 0.27
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line that is set: its stretches, each with its font; its width; the room it needs about its baseline. Dots."""
+    """A line that is set: its stretches, each with its font; its width; the room it needs about its baseline. Dots.
+
+    ``first`` and ``last`` say where its ink begins and ends, from where it stands: an Ï reaches out to the left of that.
+    """
 
     stretches: tuple[tuple[str, ImageFont.FreeTypeFont], ...]
     width: float
     rise: int
     drop: int
+    first: int
+    last: int
 
     def draw(self, draw: ImageDraw.ImageDraw, x: float, baseline: int) -> None:
         for text, font in self.stretches:
@@ -261,10 +266,20 @@ def _width(text: str, style: _Style) -> float:
 
 def _typeset(text: str, style: _Style) -> _Line:
     stretches = _stretches(text, style)
-    inks = [font.getbbox(stretch, anchor="ls") for stretch, font in stretches]
-    rise = max([_RISE * style.size, *(1 - top for _left, top, _right, _bottom in inks)])
-    drop = max([_DROP * style.size, *(1 + bottom for _left, _top, _right, bottom in inks)])
-    return _Line(stretches, _width(text, style), math.ceil(rise), math.ceil(drop))
+    pen, inks = 0.0, [(0.0, 0.0, 0.0, 0.0)]
+    for stretch, font in stretches:
+        left, top, right, bottom = font.getbbox(stretch, anchor="ls")
+        inks.append((pen + left, top, pen + right, bottom))
+        pen += _length(stretch, font)
+    firsts, tops, lasts, bottoms = zip(*inks, strict=True)
+    return _Line(
+        stretches,
+        width=pen,
+        rise=math.ceil(max(_RISE * style.size, 1 - min(tops))),
+        drop=math.ceil(max(_DROP * style.size, 1 + max(bottoms))),
+        first=math.floor(min(firsts)),
+        last=math.ceil(max(lasts)),
+    )
 
 
 # --- the sheet --------------------------------------------------------------------------------------------------------
@@ -414,6 +429,7 @@ class _Sheet:
         self.y += max(line.rise for line, _align in texts)
         for line, align in texts:
             x = self.left + round(align.value * (self.right - self.left - line.width))
+            x = max(self.left - line.first, min(x, self.right - line.last))
             self._marks.append(partial(line.draw, x=x, baseline=self.y))
         self.y += max(line.drop for line, _align in texts)
 

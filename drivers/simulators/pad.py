@@ -57,7 +57,7 @@ _SYSTEM_INFORMATION_TIME: Final = 0.010
 _NO_TAG_TIME: Final = 0.002
 #: Longer than the 12 ms a host may leave between two bytes of a frame, because TCP may deliver them apart.
 _PAUSE: Final = 0.1
-#: What the fault ``slow`` adds to each answer: still within the reader's own limit of 1 s.
+#: What the fault ``slow`` adds to an answer: still within the reader's own limit of 1 s.
 _SLOW: Final = 0.5
 
 _VERSION: Final = bytes.fromhex("03030044530008")  # 3.3, hardware 44, and of the kinds of tag ISO 15693 alone
@@ -78,7 +78,8 @@ class PadFault(StrEnum):
     RF_ERROR = "rf_error"  # tags detune each other: the inventory is not finished
     CABLE_PULLED = "cable_pulled"
     CABLE_PULLED_MID_WRITE = "cable_pulled_mid_write"  # written, and the cable pulled before the answer
-    SLOW = "slow"
+    SLOW = "slow"  # every answer takes half a second longer
+    SLOW_READ = "slow_read"  # the same for the reading of blocks alone
 
 
 @dataclass(slots=True)
@@ -249,8 +250,12 @@ class SimulatedPad:
         with self._lock:
             answer = self._answer(request)
         seconds = answer.seconds if self._real_time else 0.0
-        wire.wait(seconds + (_SLOW if self._faults.strikes(PadFault.SLOW) else 0.0))
-        if request.command == feig.ISO_HOST and request.payload[:1] == bytes((feig.WRITE_AFI,)):
+        tag_command = request.payload[0] if request.command == feig.ISO_HOST and request.payload else None
+        slow = self._faults.strikes(PadFault.SLOW)
+        if tag_command == feig.READ_MULTIPLE_BLOCKS:
+            slow = self._faults.strikes(PadFault.SLOW_READ) or slow
+        wire.wait(seconds + slow * _SLOW)
+        if tag_command == feig.WRITE_AFI:
             if self._faults.strikes(PadFault.ANSWER_LOST_AFTER_WRITE):
                 return
             if self._faults.strikes(PadFault.CABLE_PULLED_MID_WRITE):
@@ -329,7 +334,7 @@ class SimulatedPad:
         if not rest[0] & feig.MORE:
             here = [tag for tag in self._tags.values() if tag.appears[self.inventories % len(tag.appears)]]
             self.inventories += 1
-            seconds = _inventory_seconds(len(here))
+            seconds = inventory_seconds(len(here))
             if not self._radio_on:
                 return _Answer(feig.NO_TRANSPONDER, seconds=seconds)
             if self.capacity is not None and len(here) > self.capacity:
@@ -390,7 +395,7 @@ class SimulatedPad:
         self._reported.discard(uid)
 
 
-def _inventory_seconds(tags: int) -> float:
+def inventory_seconds(tags: int) -> float:
     """How long the reader takes to tell so many tags apart: straight lines between the means."""
     (few, short), (many, long) = _INVENTORY_TIMES[-2:]
     for lower, upper in pairwise(_INVENTORY_TIMES):

@@ -65,7 +65,7 @@ def _play(say: Answers, home: Path, headless: bool, out: Path | None) -> None:
         try:
             words = ["--help"] if line in ("help", "?") else shlex.split(line)
         except ValueError:
-            say.fail(_("A quote is open. Close it, or put \\ before it: {line}").format(line=line))
+            say.err.print(_("A quote is open. Close it, or put \\ before it: {line}").format(line=line))
             continue
         run(["--home", str(home), "--lang", language(), *[w for w in words if w != "tramsach"]])
 

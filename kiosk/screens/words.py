@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from kiosk.i18n import _, language
+from sync.circulation.model import LOCAL_ZONE
 from kiosk.views import (
     AccountView,
     Action,
@@ -139,9 +140,14 @@ def weekday(one: date) -> str:
     return names[one.weekday()]
 
 
-def clock(now: datetime) -> str:
-    """The time of day of an aware datetime that is already local."""
-    return f"{now:%H:%M}"
+def local(moment: datetime) -> datetime:
+    """An aware instant by the library's clock on the wall."""
+    return moment.astimezone(LOCAL_ZONE)
+
+
+def clock(moment: datetime) -> str:
+    """The time of day of an aware instant."""
+    return f"{local(moment):%H:%M}"
 
 
 def money(amount: int) -> str:
@@ -240,6 +246,16 @@ def _slab(on_pad: int) -> tuple[str, str]:
     return _("Seen on the pad: {n}").format(n=on_pad), _("On the pad: {n}").format(n=on_pad)
 
 
+def more_below(count: int) -> str:
+    """How many books hang below what is shown; with none the pile's end is reached."""
+    return _("{n} more").format(n=count) if count else _("to the top")
+
+
+def words_of_card() -> str:
+    """What stands on the drawing of a library card."""
+    return _("Library card")
+
+
 # --- pages ------------------------------------------------------------------------------------------------------------
 
 _END = Touch(Action.END)
@@ -260,10 +276,10 @@ def _attract() -> PageText:
 def _closed(body: ClosedView, now: datetime | None) -> PageText:
     big = ""
     if body.opens is not None:
-        same_day = now is not None and now.date() == body.opens.date()
-        when = clock(body.opens)
-        if not same_day:
-            when = f"{when} {weekday(body.opens)} {body.opens:%d/%m}"
+        opens = local(body.opens)
+        when = clock(opens)
+        if now is None or local(now).date() != opens.date():
+            when = f"{when} {weekday(opens)} {opens:%d/%m}"
         big = _("Opens again at {time}").format(time=when)
     return PageText(
         headline=_("The library\nis closed"),
@@ -555,12 +571,12 @@ def _staff(body: StaffView) -> PageText:
         devices.append(StatusLine(_("Clock"), _("not trusted"), "warning", "warning"))
     oldest = ""
     if body.oldest_unsent:
-        oldest = _("oldest {time}").format(time=f"{body.oldest_unsent:%d/%m %H:%M}")
+        oldest = _("oldest {time}").format(time=f"{local(body.oldest_unsent):%d/%m %H:%M}")
     entries = tuple(
         Entry(
             repair.item_id,
             title=repair.item_id,
-            author=f"{repair.reason} · {repair.since:%d/%m %H:%M}",
+            author=f"{repair.reason} · {local(repair.since):%d/%m %H:%M}",
             keys=(Key(_("Secured"), Touch(Action.REPAIR_DONE, repair.item_id), "secondary", "lock"),),
         )
         for repair in body.repairs
@@ -715,7 +731,7 @@ def frame(view: View) -> Frame:
         brand=_("Maintenance") if view.staff else "Trạm Sách",
         library=view.library,
         time=clock(now) if now and not veiled else "",
-        date=f"{weekday(now)} {day(now)}" if now and not veiled else "",
+        date=f"{weekday(local(now))} {day(local(now))}" if now and not veiled else "",
         patron=patron.masked_name if patron and chip else "",
         patron_card=card(patron.card_ending) if patron and chip else "",
         tools=_tools(view),

@@ -398,6 +398,17 @@ class PadConformance(DeviceConformance[PadT]):
         self.steady(watch, FIRST)
         assert self.contents(watch) == {FIRST: LibraryTag("TN-000001", "VN-TN")}
 
+    def test_an_answer_that_comes_too_late_is_not_taken_for_what_is_on_another_tag(
+        self, pad: SimulatedPad, watch: Watch
+    ) -> None:
+        pad.cause(PadFault.SLOW_READ, times=2)
+        pad.put(item(FIRST, "TN-000001"), item(SECOND, "TN-000002"))
+        self.steady(watch, FIRST, SECOND)
+        assert {(read.uid, read.content) for read in watch.of(TagRead)} == {
+            (FIRST, LibraryTag("TN-000001", "VN-TN")),
+            (SECOND, LibraryTag("TN-000002", "VN-TN")),
+        }
+
     # --- the security mark ---
 
     def test_a_tag_is_released_and_secured_and_the_driver_has_looked(

@@ -1345,7 +1345,7 @@ class DeskWork(RuleBasedStateMachine):
 
 
 TestDeskWork = DeskWork.TestCase
-TestDeskWork.settings = settings(max_examples=40, stateful_step_count=40)
+TestDeskWork.settings = settings(max_examples=30, stateful_step_count=35)
 
 
 def test_a_patron_known_by_two_numbers_is_one_patron(scene: Scene) -> None:

@@ -1,0 +1,159 @@
+"""Nobody is here: the attract screen and the closed one (visual language, templates, Scene)."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from kivy.graphics import Color, Rectangle
+from kivy.properties import BooleanProperty, NumericProperty
+
+from kiosk.screens.kit import Painted, load
+from kiosk.screens.page import Page
+from kiosk.screens.paint import Brush, scenery, text_width, turned
+from kiosk.screens.pile import darker
+from kiosk.screens.theme import Box, Look, tokens
+from kiosk.screens.words import words_of_card
+
+#: The books on the first screen: titles of the house's own stock (section 7), never a reader's; cloth and, as parts of
+#: the zone's width, where each begins and ends.
+BOOKS = (("Dế Mèn phiêu lưu ký", 3, 0.02, 0.625), ("Truyện Kiều", 1, 0.066, 0.59), ("Số đỏ", 4, 0.0, 0.64))
+#: Middle and width of the card in parts of the zone, by profile.
+CARD = {"portrait": (0.818, 0.59, 0.36), "landscape": (0.849, 0.587, 0.288), "small": (0.84, 0.61, 0.30)}
+#: When each part of the loop ends, in seconds: card, books, pad, rest.
+CARD_S, BOOKS_S, PAD_S, LOOP_S = 1.6, 3.6, 5.0, 6.0
+
+
+class Sky(Painted):
+    """The scenery, painted once for each size."""
+
+    night = BooleanProperty(False)
+    watch: ClassVar[tuple[str, ...]] = ("night",)
+
+    def paint(self, brush: Brush) -> None:
+        if self.look.theme.plain:
+            brush.rect(self.area, "sky")
+            return
+        texture = scenery(int(self.width), int(self.height), self.look.profile.name, night=self.night)
+        Color(1, 1, 1, 1)
+        Rectangle(texture=texture, pos=self.pos, size=self.size)
+
+
+class Strip(Painted):
+    """The woven strip where cloth meets paper; a line in the plain theme."""
+
+    def paint(self, brush: Brush) -> None:
+        if self.look.theme.plain:
+            brush.rect((self.x, self.top - self.look.px(4), self.width, self.look.px(4)), "header_rule")
+            return
+        cell = {"portrait": 5, "landscape": 4, "small": 2}[self.look.profile.name]
+        cell = max(1, round(cell * self.look.scale))
+        brush.rect(self.area, "toast_ground")
+        brush.hem("wide", self.x, self.top - 27 * cell, self.width, cell)
+        if self.height > 27 * cell:
+            brush.rect((self.x, self.y, self.width, self.height - 27 * cell), "ground")
+
+
+class Exhibit(Painted):
+    """Books and a card over arrows; ``clock`` is where in the loop it stands, in seconds, 0 at rest."""
+
+    clock = NumericProperty(0.0)
+    watch: ClassVar[tuple[str, ...]] = ("clock",)
+
+    def _sink(self, begin: float, end: float) -> float:
+        """How far a thing has sunk at this moment: down and up again as a sine."""
+        part = (self.clock - begin) / (end - begin)
+        drop = self.look.px(self.look.profile.space(tokens()["motion"]["full"]["attract_loop"]["drop_px"]))
+        return drop * 0.5 * (1 - math.cos(2 * math.pi * part)) if 0 < part < 1 else 0.0
+
+    def paint(self, brush: Brush) -> None:
+        look = self.look
+        x, y, wide, high = self.area
+        gap = look.px(look.profile.space(7))
+        tall = (high - 2 * gap) / 3
+        span = (BOOKS_S - CARD_S) / 3
+        self._arrows(brush)
+        # The lowest book goes first, as it does in the hand.
+        for number, (title, cloth, left, right) in enumerate(BOOKS):
+            begin = CARD_S + (2 - number) * span
+            foot = self.top - (number + 1) * tall - number * gap - self._sink(begin, begin + span)
+            self._book(brush, (round(x + left * wide), round(foot), round((right - left) * wide), round(tall)), title, cloth)
+        self._card(brush)
+
+    def _book(self, brush: Brush, box: Box, title: str, cloth: int) -> None:
+        look = self.look
+        x, y, wide, high = box
+        radius = look.radius("label")
+        edge = round(wide * 0.048)
+        bands = (edge, round(edge * 0.5)), (round(edge * 1.75), max(2, round(edge * 0.25)))
+        if look.theme.plain:
+            brush.framed(box, "spine", "spine_border", look.stroke("control"), radius)
+        else:
+            colour = look.theme[f"cloth_{cloth}"]
+            board = max(2, round(high * 0.08))
+            brush.shadow("spine", box, radius)
+            brush.round(box, darker(colour, 0.22), radius)
+            brush.rect((x, y + board, wide, high - 2 * board), colour)
+        for left, width in bands:
+            width = max(2, round(width * 0.62))
+            brush.rect((x + left, y, width, high), "spine_band")
+            brush.rect((x + wide - left - width, y, width, high), "spine_band")
+        px = min(look.step("lead"), high * 0.46)
+        while text_width(title, 600, px) > wide - 2.9 * bands[1][0] and px > 8:
+            px -= 1
+        brush.text(title, box, px, 600, "spine_text", align="center")
+
+    def _card(self, brush: Brush) -> None:
+        look = self.look
+        at_x, at_y, part = CARD[look.profile.name]
+        width = self.width * part
+        x, y = self.x + self.width * at_x, self.top - self.height * at_y - self._sink(0.0, CARD_S)
+        draw_card(brush, look, x, y, width)
+
+    def _arrows(self, brush: Brush) -> None:
+        x, y, wide, high = self.look.zone("scene", "arrows")
+        if wide:
+            for middle in (x + high / 2, x + wide - high / 2):
+                brush.icon("arrow", middle, y + high / 2, high * 0.94, "pad_mark", "sky")
+
+
+def draw_card(brush: Brush, look: Look, x: float, y: float, width: float, degrees: float = 7.0) -> None:
+    """A library card, turned a little, its middle at (x, y)."""
+    high = width * 228 / 344
+    box = (round(x - width / 2), round(y - high / 2), round(width), round(high))
+    with turned(x, y, degrees):
+        brush.shadow("card", box, look.radius("card"))
+        brush.picture("library_card", box)
+        px = width * 0.086
+        text = (box[0] + width * 0.235, box[1] + high * 0.71, width * 0.74, high * 0.29)
+        brush.text(words_of_card(), text, px, 700, "thing_mark")
+
+
+class ScenePage(Page):
+    """Both screens of nobody; ``night`` is the closed one."""
+
+    template = "scene"
+    bare_header = True
+    night = BooleanProperty(False)
+    clock = NumericProperty(0.0)
+
+    def steps_at(self, look: Look) -> tuple[Box, bool, str, float]:
+        """On the paper below the strip."""
+        step, half = ("body", 25) if look.small else ("h3", 47)
+        return look.zone("scene", "step_bar"), False, step, half
+
+    def big_at(self, look: Look) -> Box:
+        """Where the time of opening stands."""
+        if look.portrait:
+            return look.rect(5.9, 27.6, 94.1, 36.0)
+        return look.rect(3.3, 45.0, 98.0, 57.0) if look.small else look.rect(3.3, 46.5, 97.0, 56.5)
+
+    def slab_at(self, look: Look, night: bool) -> Box:
+        """The slab stands on the strip."""
+        x, y, wide, high = look.zone("scene", "pad_slab")
+        if not look.portrait and night:
+            return look.rect(52.5, 30.0, 97.7, 40.0) if not look.small else look.rect(55.9, 26, 97.3, 36)
+        return (x, y, wide, high)
+
+
+load("scene")
