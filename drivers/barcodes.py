@@ -204,7 +204,7 @@ class LineScanner:
         return self._decoder.ignored
 
     def self_test(self) -> Identity:
-        """There is nothing to ask a scanner; that its wire is open and stays so must do. Raises WireError, PortClosed."""
+        """There is nothing to ask a scanner: that its wire stays open must do. Raises WireError, PortClosed."""
         self._listen(_PROBATION)
         return Identity()
 

@@ -18,9 +18,9 @@ comes over the air, and what comes as nonsense raises whatever it likes; that, a
 logs what it sends and receives, card numbers among it: all of that goes to level TRAFFIC, below DEBUG. Importing it
 turns Python's warnings into log records, which is turned back.
 
-*Over UDP* (``udp:host:port``) nfcpy waits a whole second for an answer that is not coming, three times a poll. So
-somebody asks first whether there is anybody at all: silence there is a lost reader, and an empty field is said in so
-many words (``RFOFF``, see :mod:`drivers.simulators.card_reader`).
+*Over UDP* (``udp:host:port``) nfcpy waits a whole second for an answer that is not coming, for each technology. So it
+is asked first, each time, whether there is anybody at all: silence there is a lost reader, and an empty field is said
+in so many words (``RFOFF``, see :mod:`drivers.simulators.card_reader`).
 """
 
 from __future__ import annotations
@@ -231,7 +231,8 @@ class NfcReader:
         self._frontend = frontend
         self._peer = peer
         self._prefixes = tuple(prefixes)
-        self._targets = [nfc.clf.RemoteTarget(name) for name in _TECHNOLOGIES]
+        targets = [nfc.clf.RemoteTarget(name) for name in _TECHNOLOGIES]
+        self._rounds = [[target] for target in targets] if peer else [targets]
         self._present: tuple[CardTechnology, bytes] | None = None
         self._misses = 0
         self._failures = 0
@@ -296,8 +297,6 @@ class NfcReader:
         try:
             with self._at_work:
                 self._check_open()
-                if self._peer:
-                    self._peer.check()
                 result = call()
         except OSError as error:
             raise WireError(f"the card reader broke: {error}") from error
@@ -346,16 +345,16 @@ class NfcReader:
         """The first card in the field, by its UID, and nfcpy's name for it."""
         started = time.monotonic()
         try:
-            target = self._frontend.sense(*self._targets)
-            if target is None:
-                return None
-            card = Card(_TECHNOLOGIES[target.brty], _uid(target))
+            for targets in self._rounds:
+                if self._peer:
+                    self._peer.check()
+                if target := self._frontend.sense(*targets):
+                    return Card(_TECHNOLOGIES[target.brty], _uid(target)), target
         except (self._nfc.clf.Error, *_NONSENSE) as error:
             _log.debug("%s: a card nobody understands (%s)", self._device, type(error).__name__)
-            return None
         finally:
             self._answer_times.append(time.monotonic() - started)
-        return card, target
+        return None
 
     def _read(self, card: Card, target: Any) -> Card:
         """The card with what is written on it, if that can be read at all. Raises _Lifted."""
@@ -412,4 +411,5 @@ def _import_nfcpy() -> ModuleType:
     logger.addHandler(_WIRETAP)
     # Where nobody listens it need not even make up its records.
     logger.setLevel(1 if _log.isEnabledFor(TRAFFIC) else logging.CRITICAL + 1)
-    return nfc  # type: ignore[no-any-return,unused-ignore]
+    module: ModuleType = nfc
+    return module

@@ -48,8 +48,8 @@ def language() -> str:
 
 def _(message: str) -> str:
     """A source text in the language of this process."""
-    words = _state["words"]
-    return words.gettext(message) if isinstance(words, gettext.NullTranslations) else message
+    translations = _state["words"]
+    return translations.gettext(message) if isinstance(translations, gettext.NullTranslations) else message
 
 
 def language_of(environment: Mapping[str, str]) -> str:

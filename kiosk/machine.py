@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from config.devices import Devices
-from drivers.barcodes import Scanner
+from drivers.barcodes import LineScanner
 from drivers.devices import Raster
 from drivers.feig import Feig
 from drivers.nfc_cards import NfcReader
@@ -97,7 +97,7 @@ class Machine:
                 case "nfc":
                     self._supervisor.add(device.name, partial(NfcReader.open, url=device.url))
                 case "scanner":
-                    self._supervisor.add(device.name, partial(Scanner.open, url=device.url))
+                    self._supervisor.add(device.name, partial(LineScanner.open, url=device.url))
         render = None if self._render is None else partial(_at_width, self._render, width)
         self.session.begin(Hands(pad, printer, render, self._play, self._staff_pin))
         return self

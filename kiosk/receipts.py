@@ -220,7 +220,7 @@ _RISE, _DROP = 0.98, 0.27
 class _Line:
     """A line that is set: its stretches, each with its font; its width; the room it needs about its baseline. Dots.
 
-    ``first`` and ``last`` say where its ink begins and ends, from where it stands: an Ï reaches out to the left of that.
+    ``first`` and ``last`` say where its ink begins and ends, from where it stands: an Ï reaches out to the left.
     """
 
     stretches: tuple[tuple[str, ImageFont.FreeTypeFont], ...]

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from config.loader import PRODUCT_DEFAULTS, Problems, dump
+from config.loader import PRODUCT_DEFAULTS, Problems, build, dump, read_toml
 from kiosk.i18n import _, language
 from kiosk.station import read_settings
 from kiosk.terminal import Answers, table
 from sync.circulation.blocks import day
 from sync.circulation.policy import ANY, LoanPolicy, Origin
-from sync.intake.rules import HOLIDAYS_FILE, known_until, write_holidays
+from sync.intake.rules import HOLIDAYS_FILE, HolidayList, known_until, write_holidays
 
 
 def check(say: Answers, home: Path) -> None:
@@ -71,7 +71,8 @@ def show(say: Answers, home: Path, category: str | None, item_type: str | None, 
 
 
 def holidays(say: Answers, home: Path, years: Sequence[int]) -> None:
-    """Write the public holidays of some years and show them."""
+    """Write the public holidays of some years and show them; and what stood there for these years before, by hand."""
+    before = _days(_holidays_in(home), years)
     written = write_holidays(home, tuple(sorted(set(years))))
     if isinstance(written, Problems):
         _report(say, written)
@@ -82,6 +83,20 @@ def holidays(say: Answers, home: Path, years: Sequence[int]) -> None:
         for extra in written.extra_days:
             grid.add_row(day(extra.day), _("open: {reason}").format(reason=extra.reason))
         say.show(grid, _("Check the list against the government's announcement; the file may be edited."))
+        if gone := [line for line in before if line not in _days(written, years)]:
+            say.show(_("No longer in the file: {days}.").format(days=", ".join(gone)))
+
+
+def _holidays_in(home: Path) -> HolidayList:
+    """What the file holds now: nothing, where it is not there or has mistakes that writing it will name."""
+    values = read_toml(home / HOLIDAYS_FILE)
+    built = values if isinstance(values, Problems) else build(HolidayList, values)
+    return HolidayList() if isinstance(built, Problems) else built.value
+
+
+def _days(listed: HolidayList, years: Sequence[int]) -> list[str]:
+    holidays = [f"{day(one.day)} {one.name}" for one in listed.holidays if one.day.year in years]
+    return holidays + [f"{day(one.day)} {one.reason}" for one in listed.extra_days if one.day.year in years]
 
 
 def _report(say: Answers, problems: Problems) -> None:

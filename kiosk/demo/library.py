@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
+from config.loader import write_toml
 from config.station import STATION_FILE
+from kiosk.pins import hash_pin
 from sync.circulation.model import Item, Patron, PatronBlock, PatronBlockKind, Title
 from sync.intake.rules import RULES_FILE, SHIPPED, write_holidays
 from sync.store.files import open_reference
 from sync.store.reference import Reference
 
 HERE = Path(__file__).parent
+
+#: What every demonstration reader, and the staff, type as their PIN.
+PIN = "1234"
 
 #: Where the copies of a title stand: most in the provincial library, the last ones of many in the two below it.
 _HOMES = (("TN", "TN."), ("TN", "TN."), ("TN", "TN."), ("TN-TB", "TB."), ("TN-PY", "PY."))
@@ -73,12 +78,14 @@ def readers(today: date) -> Iterator[Patron]:
 def make_home(folder: Path, today: date) -> None:
     """A station's folder with the demonstration's settings, rules, holidays, titles and readers. It must be new."""
     folder.mkdir(parents=True)
-    (folder / STATION_FILE).write_text('profile = "demo"\nbranch = "TN"\n', encoding="utf-8")
+    pin = hash_pin(PIN)  # one for everybody: they are nobody
+    write_toml(folder / STATION_FILE, {"profile": "demo", "branch": "TN", "staff_pin": pin})
     shutil.copyfile(SHIPPED / "demo.toml", folder / RULES_FILE)
     write_holidays(folder, (today.year, today.year + 1))
     with Reference(open_reference(folder, command="tramsach demo")) as reference:
         patrons = list(readers(today))
         reference.write(titles(), items(), patrons, cards={p.patron_id: (p.patron_id,) for p in patrons})
+        reference.write_pins({p.patron_id: pin for p in patrons})
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:

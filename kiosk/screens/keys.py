@@ -7,7 +7,7 @@ from typing import ClassVar
 from kivy.properties import BooleanProperty, NumericProperty, ObjectProperty
 from kivy.uix.widget import Widget
 
-from kiosk.screens.kit import FIRST_LOOK, NOWHERE, Button, Painted, load, middle
+from kiosk.screens.kit import FIRST_LOOK, NOWHERE, KeyButton, Painted, load, middle
 from kiosk.screens.page import Page
 from kiosk.screens.paint import Brush
 from kiosk.screens.theme import Box, Look
@@ -54,7 +54,7 @@ class Keypad(Widget):
         while len(self.children) > len(keys):
             self.remove_widget(self.children[0])
         while len(self.children) < len(keys):
-            self.add_widget(Button(corner="key_large"))
+            self.add_widget(KeyButton(corner="key_large"))
         if not keys:
             return
         x, y, wide, high = self.box

@@ -75,7 +75,7 @@ class Painted(Widget):
 
     def __init__(self, **kwargs: Any) -> None:
         self._stale = Clock.create_trigger(self._repaint, -1)
-        super().__init__(**kwargs)
+        super().__init__(size_hint=(None, None), **kwargs)
         for name in ("look", "box", "pos", "size", *self.watch):
             self.fbind(name, self._stale)
         self.fbind("box", self._place)
@@ -265,7 +265,7 @@ KINDS = {
 }
 
 
-class Button(Pressable):
+class KeyButton(Pressable):
     """A key of a page. ``key`` is its words and meaning (:class:`kiosk.screens.words.Key`); without one it is not there.
 
     ``step`` is the size of its label; a label that does not fit takes the next smaller step, and never wraps.

@@ -48,7 +48,7 @@ class Scenelet(Painted):
         brush.icon(name, x, y, round(side), role, on)
 
 
-class Line(Painted):
+class Remark(Painted):
     """An icon before a sentence on a quiet ground of its own."""
 
     text = StringProperty("")

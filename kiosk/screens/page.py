@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from kivy.graphics import PopMatrix, PushMatrix, Translate
 from kivy.properties import BooleanProperty, NumericProperty, ObjectProperty
 from kivy.uix.widget import Widget
 
@@ -23,8 +24,20 @@ class Page(Widget):
     text = ObjectProperty(PageText())
     moving = BooleanProperty(True)
     lit = NumericProperty(0)
+    slide = NumericProperty(0.0)  # how far below its place it still is
     template: ClassVar[str] = "frame"
     bare_header: ClassVar[bool] = False
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(size_hint=(None, None), **kwargs)
+        with self.canvas.before:
+            PushMatrix()
+            self._shift = Translate(0, 0)
+        with self.canvas.after:
+            PopMatrix()
+
+    def on_slide(self, *_args: object) -> None:
+        self._shift.y = -self.slide
 
     def z(self, look: Look, *names: str) -> Box:
         """The zone of the template, or the frame's, by the first of these names that exists on this profile."""

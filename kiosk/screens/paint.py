@@ -18,7 +18,6 @@ from kivy import kivy_data_dir
 from kivy.core.text import Label as CoreLabel
 from kivy.graphics import (
     BorderImage,
-    BoxShadow,
     ClearBuffers,
     ClearColor,
     Color,
@@ -130,7 +129,7 @@ def _clear(canvas: Any) -> None:
         Color(1, 1, 1, 1)
 
 
-def _halved(texture: Any, times: int, ground: bool = False) -> Any:
+def _halved(texture: Any, times: int) -> Any:
     for _ in range(times):
         size = (texture.width // 2, texture.height // 2)
         fbo = Fbo(size=size)
@@ -181,17 +180,24 @@ def _mask(drawing: shapes.Drawing, layer: int, width: int, height: int) -> Any:
 
 
 def _shadow(radius: int, blur: int) -> Any:
-    """A blurred rounded square as a mask, with as much room around it as the blur needs."""
+    """A blurred rounded square as a mask: a stack of squares from large to small whose alphas add up to a soft edge.
+
+    It reaches one blur beyond the thing on every side. Kivy's blending adds alphas, so the stack needs no arithmetic.
+    """
     key = ("shadow", radius, blur)
     if key not in _masks:
         side = 2 * radius + 4 * blur + 8
         fbo = Fbo(size=(side, side))
         _clear(fbo)
+        count = min(2 * blur, 48)
+        weights = [math.sin(math.pi * (n + 0.5) / count) ** 2 for n in range(count)]
         with fbo:
-            inner = side - 2 * blur
-            BoxShadow(
-                pos=(blur, blur), size=(inner, inner), blur_radius=blur, border_radius=(radius,) * 4, offset=(0, 0)
-            )
+            for number, weight in enumerate(weights):
+                inner = 2 * blur * (number + 0.5) / count
+                Color(1, 1, 1, weight / sum(weights))
+                size = (side - 2 * inner, side - 2 * inner)
+                corner = max(1.0, radius + blur - inner)
+                RoundedRectangle(pos=(inner, inner), size=size, radius=[corner], segments=16)
         fbo.draw()
         _masks[key] = fbo.texture
     return _masks[key]
@@ -357,6 +363,9 @@ class Brush:
         """A drawn icon or a glyph, ``side`` high, its middle at (x, y). ``on`` is the colour of what lies on it."""
         if name in shapes.ICONS:
             self._drawing(shapes.ICONS[name], (x - side / 2, y - side / 2, side, side), role, on, alpha)
+            return
+        if name in shapes.PICTURES:
+            self.picture(name, (x - side / 2, y - side / 2, side, side), role, on, alpha)
             return
         texture = _glyph(name, int(side))
         self.tint(role, alpha)

@@ -13,7 +13,7 @@ from kivy.animation import Animation
 from kivy.properties import BooleanProperty, NumericProperty, ObjectProperty, StringProperty
 from kivy.uix.stencilview import StencilView
 
-from kiosk.screens.kit import Button, Painted, Pressable, animate, inset
+from kiosk.screens.kit import KeyButton, Painted, Pressable, animate, inset
 from kiosk.screens.paint import Brush, lines_of, text_width
 from kiosk.screens.theme import Box, Look, Rgb, tokens
 from kiosk.screens.words import Entry, Key
@@ -106,7 +106,7 @@ class Spine(Pressable):
         if len(self.children) != len(shown):
             self.clear_widgets()
             for _ in shown:
-                self.add_widget(Button(step="body"))
+                self.add_widget(KeyButton(step="body"))
         if not shown:
             return
         gap = self.look.px(self.look.profile.space(24))
@@ -497,14 +497,15 @@ class Slab(Pressable):
             return
         radius = look.radius("spine") if not self.centred else look.radius("panel")
         edge = look.px(tokens()["edge"]["pad_slab"] if not look.small else 6)
-        top: Box = (self.x, self.y + edge, self.width, self.height - edge)
+        # In a pile the edge hangs below the zone; on the scene it stands on the strip.
+        drop = edge if self.centred else 0.0
+        top: Box = (self.x, self.y + drop, self.width, self.height - drop)
         if look.theme.plain:
-            top = (self.x, self.y + edge, self.width, self.height - edge)
             brush.framed(top, "pad_slab", "pad_slab_border", look.stroke("control"), radius)
         else:
             if not self.centred:
                 brush.shadow("slab", self.area, radius)
-            brush.round((self.x, self.y, self.width, self.height - 2), "slab_edge", radius)
+            brush.round((self.x, top[1] - edge, self.width, self.height - 2), "slab_edge", radius)
             brush.round(top, "pad_slab", radius)
         px = look.step(self.step)
         side = round(px * 1.15)

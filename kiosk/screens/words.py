@@ -796,6 +796,16 @@ def help_dialog(view: View) -> DialogText:
     )
 
 
+def previous_entry() -> Key:
+    """The key to the book before; the page answers it itself."""
+    return Key(_("Previous"), Touch(Action.BACK), icon="previous")
+
+
+def next_entry() -> Key:
+    """The key to the book after; the page answers it itself."""
+    return Key(_("Next"), Touch(Action.BACK), icon="next")
+
+
 # --- reachable mode ---------------------------------------------------------------------------------------------------
 
 

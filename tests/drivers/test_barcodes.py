@@ -115,9 +115,7 @@ def test_bytes_are_codes_whole_and_byte_by_byte(data: bytes, form: CodeForm, cod
 def test_half_a_code_is_noise_when_the_line_falls_silent_and_the_next_is_whole() -> None:
     decoder = CodeDecoder(CodeForm(longest=8))
     decoder.receive(b"TN-00")
-    assert decoder.is_within_code
     decoder.silence()
-    assert not decoder.is_within_code
     decoder.receive(b"1" * 20)
     decoder.silence()
     decoder.silence()
@@ -179,5 +177,6 @@ def test_a_code_that_comes_slowly_is_one_code() -> None:
         opened = LineScanner("scanner", port)
         scanner.scan("TN-" + "0" * 40)
         codes: list[object] = []
-        until(lambda: bool(codes.extend(opened.poll()) or codes))
+        while not codes:
+            codes += opened.poll()
         assert codes == [BarcodeScanned("scanner", "TN-" + "0" * 40)]

@@ -282,8 +282,10 @@ def test_a_title_takes_two_lines_at_most_and_ends_at_a_word() -> None:
     assert one_title(shown) != one_title(shown.replace(" quan…", "…"))
 
 
-def test_a_title_of_one_endless_word_keeps_to_its_margins() -> None:
-    assert_margins_are_white(one_title("W" * 400, width=384))
+@pytest.mark.parametrize("title", ["W" * 400, "Ïj îà", "f" * 400])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_title_reaches_into_the_margins(width: int, title: str) -> None:
+    assert_margins_are_white(one_title(title, width=width))
 
 
 def test_letters_the_typeface_lacks_come_from_the_fallback_font() -> None:

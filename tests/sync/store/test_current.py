@@ -570,7 +570,7 @@ def test_holds_too_are_the_same_however_much_headquarters_has_heard(history: lis
 @settings(max_examples=30)
 @given(deeds(), st.sets(st.integers(0, 23)), st.randoms(use_true_random=False))
 def test_a_station_that_is_heard_works_like_one_that_is_not(
-    history: list[Deed], hearings: set[int], rng: object
+    history: list[Deed], hearings: set[int], rng: random.Random
 ) -> None:
     with quick_folder() as alone, quick_folder() as network:
         one, other = Worker(Path(alone)), Worker(Path(network))

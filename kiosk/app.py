@@ -1,0 +1,75 @@
+"""The window of a kiosk: draws each view the session shows, and hands touches back.
+
+Kivy's thread draws and nothing else. Views come from the session's thread and are handed over by Kivy's clock; only the
+latest matters, so a view that comes before the last one was drawn replaces it. ``kiosk.screens.surface.prepare`` must
+have been called before this module is imported.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from kivy.app import App
+from kivy.clock import Clock
+from kivy.core.audio import SoundLoader
+
+from kiosk.screens.root import KioskRoot
+from kiosk.screens.sound import sound_file
+from kiosk.views import Touch, View
+
+
+class KioskApp(App):
+    """One kiosk in one window. ``touch`` gets each touch; ``begin`` and ``end`` are called with the window."""
+
+    title = "Trạm Sách"
+
+    def __init__(
+        self, touch: Callable[[Touch], None], begin: Callable[[], None], end: Callable[[], None], **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self._touch, self._begin, self._end = touch, begin, end
+        self._latest: View | None = None
+        self._lock = threading.Lock()
+        self._sounds: dict[str, Any] = {}
+
+    def build(self) -> KioskRoot:
+        """The screen, before anything is shown on it."""
+        return KioskRoot(on_touch_action=self._touch)
+
+    def on_start(self) -> None:
+        """The window is there: let the session begin."""
+        self._begin()
+
+    def on_stop(self) -> None:
+        """The window is closed: let everything go."""
+        self._end()
+
+    # --- from the session's thread ------------------------------------------------------------------------------------
+
+    def show(self, view: View) -> None:
+        """Show this as soon as possible."""
+        with self._lock:
+            waiting, self._latest = self._latest is not None, view
+        if not waiting:
+            Clock.schedule_once(self._draw)
+
+    def play(self, name: str) -> None:
+        """Let an earcon be heard."""
+        Clock.schedule_once(lambda _passed: self._sound(name))
+
+    # --- in Kivy's thread ---------------------------------------------------------------------------------------------
+
+    def _draw(self, _passed: float) -> None:
+        with self._lock:
+            view, self._latest = self._latest, None
+        if view is not None and self.root is not None:
+            self.root.show(view)
+
+    def _sound(self, name: str) -> None:
+        if name not in self._sounds:
+            self._sounds[name] = SoundLoader.load(str(sound_file(name)))
+        if (sound := self._sounds[name]) is not None:
+            sound.stop()
+            sound.play()
