@@ -6,6 +6,7 @@ at once (``make bench`` measures it), and the database library alone takes longe
 
 from __future__ import annotations
 
+from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -16,6 +17,15 @@ from config.station import home_folder
 from kiosk.i18n import _
 from kiosk.terminal import Answers
 from sync.circulation.model import ServiceMode
+
+
+class Profile(StrEnum):
+    """The screens that the pictures can be drawn for."""
+
+    PORTRAIT = "portrait"
+    LANDSCAPE = "landscape"
+    SMALL = "small"
+
 
 Json = Annotated[bool, typer.Option("--json", help=_("Print one JSON document for a machine to read."))]
 DryRun = Annotated[bool, typer.Option("--dry-run", help=_("Read and report everything, write nothing."))]
@@ -36,10 +46,15 @@ def application() -> typer.Typer:
     )
     app.callback()(_main)
     app.command(
-        help=_("A whole library to try: 300 titles, 60 invented readers, and a tour of the desk."),
+        help=_("A whole library to try: a kiosk with simulated devices, 300 titles, 60 invented readers."),
         epilog=_example("tramsach demo --lang en"),
         rich_help_panel=_("Start here"),
     )(demo)
+    app.command(
+        help=_("The touchscreen station of this folder."),
+        epilog=_example("tramsach --home /var/lib/tramsach kiosk"),
+        rich_help_panel=_("Start here"),
+    )(kiosk)
     _add_desk(app)
     _add_catalogue(app)
     _add_station(app)
@@ -66,18 +81,35 @@ def _main(
 
 
 def demo(
-    headless: Annotated[bool, typer.Option("--headless", help=_("Play the tour and stop; ask for nothing."))] = False,
+    desk: Annotated[
+        bool, typer.Option("--desk", help=_("Play the desk in the terminal instead of the kiosk."))
+    ] = False,
+    headless: Annotated[
+        bool, typer.Option("--headless", help=_("Open no window and ask for nothing: leave pictures and stop."))
+    ] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar=_("DIR"), help=_("Leave summary.json here."), file_okay=False)
+        Path | None, typer.Option(help=_("Leave pictures and summary.json in this folder."), file_okay=False)
     ] = None,
-    keep: Annotated[
-        Path | None, typer.Option(metavar=_("DIR"), help=_("Make the library in this new folder and keep it."))
-    ] = None,
+    keep: Annotated[Path | None, typer.Option(help=_("Make the library in this new folder and keep it."))] = None,
+    profile: Annotated[
+        Profile, typer.Option(help=_("The screen of the pictures: 1080×1920, 1920×1080 or 1024×600."))
+    ] = Profile.PORTRAIT,
 ) -> None:
     from kiosk.demo import show
 
     say = Answers()
-    show.demo(say, headless=headless, out=out, keep=keep)
+    show.demo(say, desk=desk, headless=headless, out=out, keep=keep, profile=profile.value)
+    _end(say)
+
+
+def kiosk(
+    context: typer.Context,
+    window: Annotated[bool, typer.Option("--window", help=_("In a window instead of the whole screen."))] = False,
+) -> None:
+    from kiosk import touchscreen
+
+    say = Answers()
+    touchscreen.run(say, _home(context), fullscreen=not window)
     _end(say)
 
 

@@ -21,10 +21,9 @@ from drivers.supervisor import Supervised, Supervisor
 from kiosk.flows.messages import ReceiptFacts
 from kiosk.flows.state import PinMode, Setup
 from kiosk.session import Hands, Session
-from kiosk.station import Settings
+from kiosk.station import Settings, open_ledger
 from kiosk.views import Touch, View
 from sync.store.clock import read_clock
-from sync.store.ledger import Ledger
 from sync.store.view import Clock
 
 Render = Callable[[ReceiptFacts, int], Raster]
@@ -52,7 +51,7 @@ def setup_of(settings: Settings, devices: Devices) -> Setup:
 
 
 class Machine:
-    """Devices and session of one station, from :meth:`__enter__` to :meth:`__exit__`."""
+    """Devices and session of one station, from :meth:`begin` to :meth:`end`; a context manager."""
 
     def __init__(
         self,
@@ -68,20 +67,21 @@ class Machine:
         self._devices = devices
         self._staff_pin = station.staff_pin.reveal() if station.staff_pin else None
         self._play, self._render = play, render
-        open_ledger = partial(
-            Ledger.open_for_writing,
-            settings.home,
-            station=station.station,
-            epoch=station.epoch,
-            branch=station.branch,
-            clock=clock,
-            actor=station.actor,
-            command="tramsach kiosk",
-        )
-        self.session = Session(setup_of(settings, devices), open_ledger, show)
+        opened = partial(open_ledger, settings, command="tramsach kiosk", clock=clock)
+        self.session = Session(setup_of(settings, devices), opened, show)
         self._supervisor = Supervisor(self.session.post)
 
     def __enter__(self) -> Self:
+        self.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def begin(self) -> None:
+        """Open the devices and the ledger, and start."""
         pad: Supervised[Pad] | None = None
         printer: Supervised[EscPosPrinter] | None = None
         width = 576
@@ -92,7 +92,7 @@ class Machine:
                 case "escpos":
                     width = device.width
                     printer = self._supervisor.add(
-                        device.name, partial(EscPosPrinter.open, url=device.url, width=device.width)
+                        device.name, partial(EscPosPrinter, url=device.url, width=device.width)
                     )
                 case "nfc":
                     self._supervisor.add(device.name, partial(NfcReader.open, url=device.url))
@@ -100,11 +100,9 @@ class Machine:
                     self._supervisor.add(device.name, partial(LineScanner.open, url=device.url))
         render = None if self._render is None else partial(_at_width, self._render, width)
         self.session.begin(Hands(pad, printer, render, self._play, self._staff_pin))
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def end(self) -> None:
+        """Let go of devices and ledger."""
         self._supervisor.stop()
         self.session.stop()
 

@@ -107,6 +107,7 @@ def account_tables(account: Account) -> list[Table | str]:
 def found_table(found: Found, branch: str, network: Network) -> Table:
     """Titles found, and their copies by status: those of this branch first, those of others with the branch's name."""
     grid = table("", _("Title"), _("Author"), _("Call number"), _("Copies"))
+    grid.show_lines = True  # a title with its copies runs over many lines
     for hit in found.page.hits:
         copies = "\n".join(_shelves(hit.items, found.loans, branch, network)) or "–"
         grid.add_row(named(hit.title), hit.title.author, hit.title.call_number, copies)

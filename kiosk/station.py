@@ -72,16 +72,11 @@ def settings_of(home: Path) -> Settings:
     return settings
 
 
-@contextmanager
-def desk(home: Path, *, command: str, clock: Clock = read_clock) -> Iterator[tuple[Ledger, Station]]:
-    """The station's ledger for writing, its rules up to date, and its settings.
-
-    Raises ``NotReady`` and ``StoreError``.
-    """
-    settings = settings_of(home)
-    station = settings.station.value
+def open_ledger(settings: Settings, *, command: str, clock: Clock = read_clock) -> Ledger:
+    """The station's ledger for writing, with its rules up to date in the reference. Raises ``StoreError``."""
+    station, home = settings.station.value, settings.home
     home.mkdir(parents=True, exist_ok=True)
-    with Ledger.open_for_writing(
+    ledger = Ledger.open_for_writing(
         home,
         station=station.station,
         epoch=station.epoch,
@@ -89,11 +84,23 @@ def desk(home: Path, *, command: str, clock: Clock = read_clock) -> Iterator[tup
         clock=clock,
         actor=station.actor,
         command=command,
-    ) as ledger:
+    )
+    try:
         if ledger.rules_version() != settings.rules.version:
             with Reference(open_reference(home, command=command)) as reference:
                 reference.write_rules(settings.rules.version, settings.rules.body)
-        yield ledger, station
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
+
+
+@contextmanager
+def desk(home: Path, *, command: str, clock: Clock = read_clock) -> Iterator[tuple[Ledger, Station]]:
+    """The station's ledger as :func:`open_ledger` gives it, and its settings. Raises ``NotReady`` and ``StoreError``."""
+    settings = settings_of(home)
+    with open_ledger(settings, command=command, clock=clock) as ledger:
+        yield ledger, settings.station.value
 
 
 def settle_in(home: Path, *, command: str) -> Settings:

@@ -87,4 +87,4 @@ class Bench:
 
     def receipts(self) -> tuple[Raster, ...]:
         """What has come out of the printer so far, a picture for each receipt."""
-        return self.printer.receipts
+        return self.printer.receipts()

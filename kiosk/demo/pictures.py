@@ -45,7 +45,7 @@ def draw_visit(settings: Settings, out: Path, *, language: str, profile: str = "
     with (
         Bench() as bench,
         Machine(
-            replace(settings, station=replace(settings.station, value=replace(station, language=language))),
+            replace(settings, station=replace(settings.station, value=replace(station, language="en" if language == "en" else "vi"))),
             bench.devices,
             show=lambda view: latest.__setitem__(slice(None), [view]),
             render=lambda facts, width: render(facts, head, width=width),

@@ -1,4 +1,4 @@
-"""``tramsach demo``: a new library made from the demonstration data, a tour of its desk, then the desk is yours."""
+"""``tramsach demo``: a new library made from the demonstration data, shown as a kiosk or as a desk."""
 
 from __future__ import annotations
 
@@ -9,32 +9,77 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 
 from kiosk.cli import run
 from kiosk.demo.library import make_home
 from kiosk.demo.tour import play
 from kiosk.i18n import _, language
-from kiosk.terminal import Answers
+from kiosk.station import settings_of
+from kiosk.terminal import Answers, table
+from sync.circulation.blocks import WORDS, Code
 from sync.circulation.model import local_day
 from sync.store.clock import read_clock
 
 
-def demo(say: Answers, *, headless: bool, out: Path | None, keep: Path | None) -> None:
-    """Make the library, play the tour, then hand the desk over where somebody sits at the terminal."""
-    if keep is not None:
-        if keep.exists():
-            say.fail(
-                _(
-                    "{folder} is already there. Name a new folder, or use it: {tramsach} --home {folder} search kieu"
-                ).format(folder=keep, tramsach=_own_name())
+def demo(say: Answers, *, desk: bool, headless: bool, out: Path | None, keep: Path | None, profile: str) -> None:
+    """Make the library and show it: a kiosk in a window, or as pictures, or the desk in the terminal."""
+    if keep is not None and keep.exists():
+        say.fail(
+            _("{folder} is already there. Name a new folder, or use it: {tramsach} --home {folder} search kieu").format(
+                folder=keep, tramsach=_own_name()
             )
-            return
-        _play(say, keep, headless, out)
-    else:
-        with tempfile.TemporaryDirectory(prefix="tramsach-demo-") as folder:
-            _play(say, Path(folder) / "home", headless, out)
+        )
+        return
+    if not desk and find_spec("kivy") is None:
+        say.show(_("The touchscreen is not installed (pip install 'tramsach[kiosk,devices]'); here is the desk."))
+        desk = True
+    with ExitStack() as folders:
+        home = keep or Path(folders.enter_context(tempfile.TemporaryDirectory(prefix="tramsach-demo-"))) / "home"
+        if desk:
+            _play(say, home, headless, out)
+        else:
+            _kiosk(say, home, headless or not _has_screen(), out or Path("tramsach-demo"), profile)
+
+
+def _has_screen() -> bool:
+    """Whether a window can be opened: always on Windows and macOS, with a display server elsewhere."""
+    return os.name == "nt" or sys.platform == "darwin" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+
+
+def _kiosk(say: Answers, home: Path, headless: bool, out: Path, profile: str) -> None:
+    make_home(home, local_day(read_clock().wall))
+    settings = settings_of(home)
+    if not headless:
+        from kiosk.demo.window import run_window  # noqa: PLC0415  # opens a window when it is imported
+
+        run_window(settings, language=language())
+        return
+    from kiosk.demo.pictures import draw_visit  # noqa: PLC0415  # starts Kivy, which only this way needs
+    from kiosk.demo.visit import Stuck  # noqa: PLC0415
+
+    say.show(_("There is no screen here: the visit is played on simulated devices and drawn as pictures."))
+    try:
+        played = draw_visit(settings, out, language=language(), profile=profile)
+    except Stuck as stuck:
+        say.fail(_("The visit came to a stop: {where}.").format(where=stuck))
+        return
+    grid = table(_("A reader's visit"), _("What"), _("Items"))
+    grid.add_row(_("Checked out"), ", ".join(played.borrowed))
+    for item, codes in played.refused.items():
+        sentences = [WORDS[Code(code)][0].say(language()) for code in codes]
+        grid.add_row(_("Refused"), f"{item}: {' '.join(sentences)}")
+    grid.add_row(_("Taken back"), ", ".join(played.returned))
+    grid.add_row(_("Renewed"), ", ".join(played.renewed))
+    say.show(grid, _("{n} pictures and the receipt are in {folder}.").format(n=len(played.screens), folder=out))
+    say.show(
+        _("With a screen, {tramsach} demo opens the kiosk; {tramsach} demo --desk plays the desk.").format(
+            tramsach=_own_name()
+        )
+    )
 
 
 def _play(say: Answers, home: Path, headless: bool, out: Path | None) -> None:

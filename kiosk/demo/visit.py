@@ -87,7 +87,7 @@ class Script:
         self._bench.take_card()
         self._bench.lift(*self._items)
         self._touch(Action.FINISH)
-        self._until("the attract screen", lambda s: s.phase is Phase.ATTRACT)
+        self._home()
         self.played.seconds["borrowing"] = round(time.monotonic() - began, 3)
 
     def _bring_back(self) -> None:
@@ -105,7 +105,7 @@ class Script:
         self._touch(Action.FINISH)
         self._until("the receipt question", lambda s: s.phase is Phase.DONE)
         self._touch(Action.NO_PRINT)
-        self._until("the attract screen", lambda s: s.phase is Phase.ATTRACT)
+        self._home()
         self.played.seconds["returning"] = round(time.monotonic() - began, 3)
 
     def _renew(self) -> None:
@@ -129,7 +129,7 @@ class Script:
         self._bench.take_card()
         self._bench.lift(item)
         self._touch(Action.END)
-        self._until("the attract screen", lambda s: s.phase is Phase.ATTRACT)
+        self._home()
         self.played.seconds["renewing"] = round(time.monotonic() - began, 3)
 
     def _refused_card(self) -> None:
@@ -138,7 +138,10 @@ class Script:
         self._picture("card-problem")
         self._bench.take_card()
         self._touch(Action.END)
-        self._until("the attract screen", lambda s: s.phase is Phase.ATTRACT)
+        self._home()
+
+    def _home(self) -> None:
+        self._until("the attract screen and an empty pad", lambda s: s.phase is Phase.ATTRACT and not s.pad)
 
     def _touch(self, action: Action, argument: str = "") -> None:
         self._machine.touch(Touch(action, argument))

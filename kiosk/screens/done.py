@@ -71,6 +71,11 @@ class DateSlip(Painted):
         if over > 0 and room > 0:
             y -= step
             brush.text(more_below(over), (x, y, wide, step), px, 600, "text_soft")
+            brush.rect((x, y, wide, look.px(3)), "slip_line")
+        # Lines that wait for the next book, as on any such slip.
+        for _ in range(room - len(shown) - (over > 0)):
+            y -= step
+            brush.rect((x, y, wide, look.px(3)), "slip_line")
 
     def _differs(self, one: Entry) -> bool:
         """Whether a book's own date must stand beside its title, because the stamp shows an earlier one."""
@@ -119,7 +124,7 @@ class Seconds(Painted):
         left = self.x + side + look.px(look.profile.space(28))
         body = look.step("body")
         wide = self.right - left
-        while body > 12 and text_width(self.text, 500, body) > wide * 1.9:
+        while body > 12 and lines_of(self.text, wide, 500, int(body), 2)[-1].endswith("…"):
             body -= 1
         brush.text(self.text, (left, self.y, wide, self.height), body, 500, "text_soft", most=2)
 

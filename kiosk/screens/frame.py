@@ -146,13 +146,13 @@ class StepBar(Painted):
             return
         look, told = self.look, self.steps
         px, half = look.step(self.step), look.px(self.half)
-        gap = px * 0.42
+        gap = px * 0.36
         weights = [700 if number == told.current else 600 for number in (1, 2, 3)]
         widths = [text_width(label, weight, px) for label, weight in zip(told.labels, weights, strict=True)]
-        while px > 12 and sum(widths) + 3 * (2 * half + gap) + 2 * px * 0.6 > self.width:
+        while px > 12 and sum(widths) + 3 * (2 * half + gap) + 2 * px * 0.5 > self.width:
             px -= 1
             widths = [text_width(label, weight, px) for label, weight in zip(told.labels, weights, strict=True)]
-            gap = px * 0.42
+            gap = px * 0.36
         between = (self.width - sum(widths) - 3 * (2 * half + gap)) / 2
         x, y = self.x, self.y + self.height / 2
         for number in (1, 2, 3):

@@ -50,16 +50,18 @@ class Countdown(Painted):
         ring(brush, x, y, side / 2, int(self.seconds), int(self.of_seconds), "countdown_on", "countdown_off", side * 0.051)
         px = min(look.step("giant"), side * 0.42)
         body = min(look.step("body"), side * 0.16)
-        box: Box = (x - side / 2, y - side / 2 + body * 0.75, side, side)
+        rise = body * 0.62
+        box: Box = (x - side / 2, y - side / 2 + rise, side, side)
         brush.text(str(int(self.seconds)), box, px, 800, "text", align="center")
-        brush.text(self.unit, (x - side / 2, y - px * 0.74 - body * 0.9, side, body * 1.2), body, 600, "text", align="center")
+        foot = y + rise - px * 0.37 - body * 1.45
+        brush.text(self.unit, (x - side / 2, foot, side, body), body, 600, "text", align="center")
 
 
 class Dialog(Widget):
     """A question or help over the page; it takes every touch, so that nothing under it can be pressed."""
 
-    look = ObjectProperty(FIRST_LOOK)
-    said = ObjectProperty(None, allownone=True)
+    look = ObjectProperty(FIRST_LOOK, rebind=True)
+    said = ObjectProperty(None, allownone=True, rebind=True)
     whole = NumericProperty(20)
     rise = NumericProperty(0.0)
 
@@ -85,6 +87,10 @@ class Dialog(Widget):
         if name == "secondary":
             return NOWHERE
         return look.rect(*places[name]) if name in places else box
+
+    def whole_of(self, look: Look) -> Box:
+        """All of the screen."""
+        return (0.0, 0.0, look.width, look.height)
 
     def lines(self, said: object) -> str:
         """Its sentences, each on a line of its own."""

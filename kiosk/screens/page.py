@@ -20,8 +20,8 @@ from kiosk.screens.words import PageText
 class Page(Widget):
     """The body of a screen."""
 
-    look = ObjectProperty(FIRST_LOOK)
-    text = ObjectProperty(PageText())
+    look = ObjectProperty(FIRST_LOOK, rebind=True)
+    text = ObjectProperty(PageText(), rebind=True)
     moving = BooleanProperty(True)
     lit = NumericProperty(0)
     slide = NumericProperty(0.0)  # how far below its place it still is

@@ -61,6 +61,9 @@ class Spine(Pressable):
     def _slip_lines(self, width: float) -> list[tuple[str, int]]:
         px = int(self.look.step("body"))
         inner = width - self.look.px(self.look.profile.space(SLIP_IN + 60))
+        both = f"{self.entry.why} {self.entry.now}".strip()
+        if both and text_width(both, 600, px) <= inner:
+            return [(both, 600)]
         said = ((self.entry.why, 600), (self.entry.now, 500))
         return [(line, weight) for text, weight in said if text for line in lines_of(text, inner, weight, px, 2)]
 
@@ -155,7 +158,7 @@ class Spine(Pressable):
     def _label_box(self, spine: Box) -> Box:
         look = self.look
         told = tokens()["spine"]
-        high = look.px(told["label_inset"] if not look.small else 4)
+        high = look.px({"portrait": told["label_inset"], "landscape": 9, "small": 4}[look.profile.name])
         right = look.px(told["label_right"] if not look.small else 12)
         width = self.label_width if self.entry.word else 0.0
         return (spine[0] + spine[2] - right - width, spine[1] + high, width, spine[3] - 2 * high)
@@ -401,7 +404,7 @@ class Pile(StencilView):
             edge = self.box[1] + self.box[3] + self.offset
             for spine in spines:
                 tall = spine.height
-                if not spine.entry.heading and edge - min(tall, spine.row) * 0.7 < floor:
+                if not spine.entry.heading and edge - min(tall, spine.row) * 0.9 < floor:
                     hidden += 1
                 edge -= tall + self._gap()
         self.below = hidden
@@ -567,11 +570,14 @@ class Counters(Painted):
             pad = min(look.px(look.profile.space(22)), (box[2] - text_width(one.text, 600, px)) / 2)
             inner = inset(box, max(pad, look.px(6)), 0)
             rise = high * 0.17
-            brush.text(one.number, (inner[0], inner[1] + rise, inner[2], inner[3]), number, 700, one.role)
+            size = number
+            while text_width(one.number, 700, size) + (size * 1.2 if one.icon else 0) > inner[2] and size > px * 0.8:
+                size -= 1
+            brush.text(one.number, (inner[0], inner[1] + rise, inner[2] + 2, inner[3]), size, 700, one.role)
             if one.icon:
-                at = inner[0] + text_width(one.number, 700, number) + number * 0.75
+                at = inner[0] + text_width(one.number, 700, size) + size * 0.75
                 middle_y = inner[1] + rise + inner[3] / 2
-                brush.icon(one.icon, at, middle_y, round(number * 0.8), one.role, "on_refused")
+                brush.icon(one.icon, at, middle_y, round(size * 0.8), one.role, "on_refused")
             text_px = px
             while text_width(one.text, 600, text_px) > inner[2] and text_px > 10:
                 text_px -= 1

@@ -190,6 +190,9 @@ class KioskRoot(RelativeLayout):
         self._corner.box = (0.0, look.height - high, high * 1.1, high)
         steps = words.steps(view) if not view.reachable else None
         box, on_header, step, half = page.steps_at(look)
+        if on_header and not frame.patron:
+            # Without the chip of a reader the steps have its room up to the clock.
+            box = (box[0], box[1], look.width * (0.77 if not look.small else 0.85) - box[0], box[3])
         bar = self._steps
         bar.look, bar.steps, bar.on_header, bar.step, bar.half, bar.box = look, steps, on_header, step, half, box
         self._tools.look, self._tools.frame = look, frame

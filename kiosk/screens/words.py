@@ -167,7 +167,7 @@ _REFUSED_KINDS = {RowState.REFUSED, RowState.OVERDUE}
 _WARNING_KINDS = {RowState.PUT_ASIDE, RowState.PUT_BACK}
 
 
-def _label(row: RowView, body: Body) -> tuple[str, str, str, str]:
+def _label(row: RowView, body: Body, today: date | None) -> tuple[str, str, str, str]:
     """The label's word and detail, its icon and the role of its colour."""
     due = day(row.day) if row.day else ""
     match row.state:
@@ -178,7 +178,7 @@ def _label(row: RowView, body: Body) -> tuple[str, str, str, str]:
         case RowState.READING:
             return _("Reading"), _("one moment…"), "reading", "reading"
         case RowState.BORROWED:
-            return _("Borrowed"), _("Due {date}").format(date=due) if due else "", "tick", "ok"
+            return _("Borrowed"), _("due {date}").format(date=due) if due else "", "tick", "ok"
         case RowState.REFUSED if isinstance(body, AccountView):
             return _("Not renewed"), "", "cross", "refused"
         case RowState.REFUSED if isinstance(body, BorrowView):
@@ -194,7 +194,8 @@ def _label(row: RowView, body: Body) -> tuple[str, str, str, str]:
         case RowState.ON_LOAN:
             return _("Due back") if due else _("On loan"), due, "due", "reading"
         case RowState.OVERDUE:
-            return _("Overdue"), due, "warning", "refused"
+            late = (today - row.day).days if today and row.day else 0
+            return _("Overdue"), _("{n} days").format(n=late) if late > 0 else due, "warning", "refused"
         case RowState.HOLD_READY:
             return _("Ready"), _("until {date}").format(date=due) if due else _("at the desk"), "tick", "ok"
         case RowState.RENEWED:
@@ -212,9 +213,9 @@ def _row_key(action: Action, key: str) -> Key:
             raise ValueError(f"no key for {action} in a row")
 
 
-def entry(row: RowView, body: Body) -> Entry:
+def entry(row: RowView, body: Body, today: date | None) -> Entry:
     """A book as its spine shows it."""
-    word, detail, icon, tint = _label(row, body)
+    word, detail, icon, tint = _label(row, body, today)
     ghost = row.state is RowState.READING and not (isinstance(body, (OfferView, AccountView)) and row.title)
     title = row.title or (_("Reading the chip…") if row.state is RowState.READING else _("A book that cannot be read"))
     warns = row.state in _WARNING_KINDS
@@ -238,8 +239,8 @@ def entry(row: RowView, body: Body) -> Entry:
     )
 
 
-def _entries(rows: tuple[RowView, ...], body: Body) -> tuple[Entry, ...]:
-    return tuple(entry(row, body) for row in rows)
+def _entries(rows: tuple[RowView, ...], body: Body, today: date | None = None) -> tuple[Entry, ...]:
+    return tuple(entry(row, body, today) for row in rows)
 
 
 def _slab(on_pad: int) -> tuple[str, str]:
@@ -269,7 +270,7 @@ def _attract() -> PageText:
         other_language={"en": "Place your card and books here", "vi": "Mời đặt thẻ và sách vào đây"}[other],
         slab=_("The pad is right below the screen"),
         slab_short=_("The pad is right below"),
-        also=_("To return, no card is needed: just place the books on the pad."),
+        also=_("To return, just place the books: no card is needed."),
     )
 
 
@@ -286,7 +287,7 @@ def _closed(body: ClosedView, now: datetime | None) -> PageText:
         big=big,
         slab=_("Returns still work"),
         slab_short=_("Returns still work"),
-        also=_("To return, no card is needed: just place the books on the pad."),
+        also=_("To return, just place the books: no card is needed."),
     )
 
 
@@ -360,7 +361,7 @@ def _return(body: ReturnView) -> PageText:
     slab, short = _slab(body.on_pad)
     note, icon, role = _("Put the books in the bin, please."), "", "text"
     return PageText(
-        headline=_("Received: {n}").format(n=body.returned) if body.returned else _("Reading…"),
+        headline=_("{n} received").format(n=body.returned) if body.returned else _("Reading…"),
         note=note if body.returned else _("Leave the books on the pad."),
         note_icon=icon,
         note_role=role,
@@ -372,13 +373,13 @@ def _return(body: ReturnView) -> PageText:
     )
 
 
-def _account(body: AccountView) -> PageText:
+def _account(body: AccountView, today: date | None) -> PageText:
     back = Key(_("Back"), Touch(Action.BACK), icon="back")
     loans = tuple(row for row in body.rows if row.state not in (RowState.HOLD_READY, RowState.READING))
     holds = tuple(row for row in body.rows if row.state in (RowState.HOLD_READY, RowState.READING))
     entries: list[Entry] = []
     if loans:
-        entries += [Entry("loans", heading=_("On loan")), *_entries(loans, body)]
+        entries += [Entry("loans", heading=_("On loan")), *_entries(loans, body, today)]
     if holds:
         entries += [Entry("holds", heading=_("Holds")), *_entries(holds, body)]
     if body.renewed is None:
@@ -396,7 +397,7 @@ def _account(body: AccountView) -> PageText:
         note_role=role,
         entries=tuple(entries),
         counters=(
-            Counter(str(body.on_loan), _("on loan")),
+            Counter(str(body.on_loan), _("loans")),
             Counter(
                 str(body.overdue),
                 _("overdue"),
@@ -617,7 +618,7 @@ def page(view: View) -> PageText:
         case ReturnView() as body:
             return _return(body)
         case AccountView() as body:
-            return _account(body)
+            return _account(body, local(view.now).date() if view.now else None)
         case PinView() as body:
             return _pin(view, body)
         case CardProblemView() as body:
@@ -758,7 +759,7 @@ def timeout(seconds: int) -> DialogText:
     """The question whether somebody is still there."""
     return DialogText(
         headline=_("Are you still there?"),
-        lines=(_("When time is up, the screen is cleared."), _("What you borrowed stays on record.")),
+        lines=(_("When time is up, all is cleared."), _("What you borrowed stays on record.")),
         primary=Key(_("I need more time"), Touch(Action.MORE_TIME), "primary"),
         secondary=Key(_("Leave"), _END),
         seconds=seconds,
@@ -812,13 +813,14 @@ def next_entry() -> Key:
 def reachable(view: View) -> PageText:
     """The page for the lower half of the screen: short notes, one entry at a time, at most three keys."""
     text = page(view)
+    text = replace(text, headline=" ".join(text.headline.split()))
     match view.body:
         case AttractView() | ClosedView():
-            return replace(text, note=text.big or text.slab, fact=text.also, headline=text.headline.replace("\n", " "))
+            return replace(text, note=text.big or text.slab, fact=text.also)
         case CardProblemView() | OutOfServiceView():
             return replace(text, note=text.fact, fact=text.next_step or text.also)
         case DoneView():
-            due = _("Due {date}").format(date=text.stamp_date) if text.stamp_date else ""
+            due = _("Due back {date}").format(date=text.stamp_date) if text.stamp_date else ""
             return replace(text, note=due, note_role="text", note_icon="", fact=text.question or text.countdown)
         case StaffView():
             lines = tuple(

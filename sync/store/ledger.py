@@ -225,6 +225,7 @@ class Ledger(LedgerView):
                     category=standing.category,
                     visit=visit,
                     hold=decided.hold_id,
+                    repair=_row_exists(act.connection, "repair", item_id),
                 )
             )
             act.own(loan.token, standing.patron_id)
@@ -318,7 +319,8 @@ class Ledger(LedgerView):
                 return act.refuse("undo", Refused((block(Code.NOT_THE_LATEST),)))
             match event:
                 case ev.CheckedOut():
-                    undone = ev.Undone(entry, "checkout", event.item, event.loan, repair=tag_to_secure)
+                    repair = tag_to_secure or event.repair
+                    undone = ev.Undone(entry, "checkout", event.item, event.loan, repair=repair)
                 case ev.CheckedIn():
                     here = event.loan is not None and _row_exists(act.connection, "loan", event.loan)
                     # Without a loan to come back to, a tag that waits for repair goes on waiting.

@@ -6,6 +6,8 @@ clock that is set back.
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import time
 import unicodedata
@@ -23,6 +25,7 @@ from sync.circulation.clock import Reading
 from sync.store.clock import read_clock
 from sync.store.files import open_ledger, open_reference
 from sync.store.ledger import Lent
+from sync.store.view import Clock
 from tests.kiosk.typed import PROGRAM, Ended, started, surroundings
 
 RULES = """
@@ -89,7 +92,7 @@ def papers(tmp_path: Path) -> Path:
         + record("Từ điển tiếng Việt", "Hoàng Phê", "DK004", item_type="REF")
         + record("Tắt đèn", "Ngô Tất Tố", "DK003", "DK005")
     )
-    (tmp_path / "readers.csv").write_text(READERS.format(year=date.today().year + 2), "utf-8")  # noqa: DTZ011
+    (tmp_path / "readers.csv").write_text(READERS.format(year=datetime.now(UTC).year + 2), "utf-8")
     return tmp_path
 
 
@@ -112,6 +115,29 @@ def refused(*words: str) -> Ended:
     assert ended.err
     assert "Traceback" not in ended.err
     return ended
+
+
+def lent(home: Path, card: str, item: str, clock: Clock) -> int:
+    """Lends an item and answers the number of the act."""
+    with desk(home, command="tests", clock=clock) as (ledger, _station):
+        answer = ledger.checkout(card, item)
+    assert isinstance(answer, Lent)
+    return answer.entry
+
+
+def fee_of(home: Path, card: str) -> str | None:
+    """The number of a reader's fee."""
+    with desk(home, command="tests") as (ledger, _station):
+        return next((fee.fee_id for fee in ledger.account(card).fees), None)
+
+
+def fee_of_a_late_return(home: Path, card: str, item: str) -> str:
+    """Takes an item back and answers the number of the fee for it."""
+    with desk(home, command="tests") as (ledger, _station):
+        ledger.checkin(item)
+    found = fee_of(home, card)
+    assert found
+    return found
 
 
 def test_a_library_opens_lends_takes_back_and_forgets(home: Path, papers: Path) -> None:
@@ -143,20 +169,19 @@ def test_a_library_opens_lends_takes_back_and_forgets(home: Path, papers: Path) 
     ]  # fmt: skip
 
     # A reader took something home forty days ago.
-    with desk(home, command="tests", clock=forty_days_ago) as (ledger, _station):
-        assert isinstance(ledger.checkout("BD002", "DK005"), Lent)
+    lent(home, "BD002", "DK005", forty_days_ago)
 
     # Three items for another reader; the dictionary stays in the house.
-    lent = refused("checkout", "BD001", "DK001", "DK004", "DK003", "--json")
-    assert [(line["item_id"], line["ok"], line["blocks"]) for line in lent.document] == [
+    three = refused("checkout", "BD001", "DK001", "DK004", "DK003", "--json")
+    assert [(line["item_id"], line["ok"], line["blocks"]) for line in three.document] == [
         ("DK001", True, []), ("DK004", False, ["reading_only"]), ("DK003", True, [])
     ]  # fmt: skip
-    assert lent.sentences == [f"✗ DK004 (Từ điển tiếng Việt): {lent.document[1]['message']}"]
+    assert three.sentences == [f"✗ DK004 (Từ điển tiếng Việt): {three.document[1]['message']}"]
     account = done("account", "BD001", "--json").document
     assert {loan["item_id"]: loan["renewable"] for loan in account["loans"]} == {"DK001": True, "DK003": True}
     renewed = done("renew", "BD001", "--json").document
     assert {line["item_id"] for line in renewed} == {"DK001", "DK003"}
-    assert all(line["due"] > lent.document[0]["due"] for line in renewed)
+    assert all(line["due"] > three.document[0]["due"] for line in renewed)
     assert {code for line in refused("renew", "BD001", "--json").document for code in line["blocks"]} == {
         "no_renewals_left"
     }
@@ -256,3 +281,53 @@ def test_lending_goes_on_beside_an_import(stocked: Path) -> None:
         assert done("checkout", "BD001", "DK001", "--json").document[0]["ok"]
         ended = refused("patrons", "import", str(stocked / "rules.toml"))
     assert "in use by “tramsach catalogue import”" in ended.err
+
+
+# --- the page that explains it ----------------------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[2] / "docs" / "desk.md").read_text("utf-8")
+HALVES = dict(zip(("vi", "en"), PAGE.split("\n# The desk in the terminal\n"), strict=True))
+
+
+def _blocks(text: str, kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def _lines(text: str) -> list[str]:
+    return [line.removeprefix("$ ") for block in _blocks(text, "console") for line in block.splitlines()]
+
+
+def test_the_page_shows_the_same_commands_in_both_languages() -> None:
+    assert _lines(HALVES["vi"]) == _lines(HALVES["en"])
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_what_the_page_says_can_be_done_as_it_says(
+    home: Path, papers: Path, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    for block in _blocks(HALVES[lang], "toml"):
+        (home / block.partition("\n")[0].removeprefix("# ")).write_text(block, "utf-8")
+    (papers / "thu-muc.mrc").write_bytes(record("Dế Mèn phiêu lưu ký", "Tô Hoài", "DK001", "DK002", "DK009"))
+    (papers / "ban-doc.csv").write_text(
+        "".join((papers / "readers.csv").read_text("utf-8").splitlines(True)[:3]), "utf-8"
+    )
+    monkeypatch.chdir(papers)
+    for line in _lines(HALVES[lang]):
+        program, *words = shlex.split(line)
+        assert program == "tramsach"
+        # Numbers on the page stand for those that the station gives.
+        if words[0] == "undo":
+            words[1] = str(lent(home, "BD001", "DK002", read_clock))
+        if words[0] == "fees":
+            words[2] = fee_of(home, "BD002") or fee_of_a_late_return(home, "BD002", "DK009")
+        assert run(["--lang", lang, *words]) == 0, line
+        if words[:2] == ["patrons", "import"]:
+            lent(home, "BD002", "DK009", forty_days_ago)
+    with desk(home, command="tests") as (ledger, station):
+        assert (station.station, station.branch) == ("TN-D01", "TN")
+        assert ledger.find_patron("BD001") is None
+        assert ledger.account("BD002").owed == 0
+        policy = ledger.rules().policy("TN", "child", "book")
+        assert (policy.max_loans, policy.period_days, policy.fee_per_day) == (3, 15, 0)
+        assert not ledger.rules().calendar("TN").is_open_day(date(2027, 3, 3))
+        assert not ledger.verify().problems

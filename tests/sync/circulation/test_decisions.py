@@ -630,9 +630,9 @@ def test_a_due_day_that_was_shut_afterwards_counts_as_the_next_open_day() -> Non
 
 def test_a_loan_that_is_due_at_an_odd_hour_is_late_from_the_next_of_the_librarys_days() -> None:
     # Half past midnight in the library is still the day before in UTC.
-    odd = LENT.but(on_loan=replace(loan("TN.100"), due_at=local(date(2027, 3, 8), time(0, 30))))
-    assert odd.at(date(2027, 3, 8)).checkin().late_days == 0
-    assert odd.at(date(2027, 3, 9)).checkin().late_days == 1
+    odd = LENT.but(on_loan=replace(loan("TN.100"), due_at=local(date(2027, 3, 9), time(0, 30))))
+    assert odd.at(date(2027, 3, 9)).checkin().late_days == 0
+    assert odd.at(date(2027, 3, 10)).checkin().late_days == 1
 
 
 def test_late_days_and_fee_follow_the_branch_that_lent_and_the_borrowers_category() -> None:

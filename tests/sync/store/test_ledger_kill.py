@@ -312,6 +312,8 @@ def reopened(folder: Path, log: bytes) -> Iterator[Ledger]:
 def test_a_log_that_ends_anywhere_leaves_whole_acts_and_all_that_was_flushed() -> None:
     with quick_folder() as name:
         lengths, log = station_cut_off(Path(name))
+        counts = {count for _, count in lengths}
+        whole = counts | {max(counts) - 1}  # the last step was a visit: opened and closed are two acts
         frame = 4096 + 24
         cuts = {0, 31, 32, *(32 + n * frame + more for n in range(len(log) // frame + 1) for more in (-1, 0, 24, 2000))}
         for cut in sorted(cut for cut in cuts if 0 <= cut <= len(log)):
@@ -320,7 +322,7 @@ def test_a_log_that_ends_anywhere_leaves_whole_acts_and_all_that_was_flushed() -
                 seen = ledger.verify()
                 assert seen.problems == (), cut
                 assert seen.events >= flushed, cut
-                assert seen.events in {count for _, count in lengths} | {flushed + 1}, cut
+                assert seen.events in whole, cut
                 assert isinstance(ledger.use_on_site(KIEU_1), Recorded)
                 assert in_order(ledger)
 
