@@ -10,7 +10,7 @@ as having printed if it says in real time that it is well. One that answers noth
 of it is unknown. Nothing is ever sent twice.
 
 Commands are generators (see :mod:`drivers.codec`) whose frames are single bytes. Whoever runs them throws ``NoAnswer``
-when nothing has come for :data:`ANSWER_WITHIN` since the last question; to an empty question the same wait goes on.
+when nothing has come for :data:`ANSWER_WITHIN` since the last question; on an empty question the same wait goes on.
 
 Command bytes and status bits: facts/receipts.md, 5 and 6; ``GS r`` and ``DLE DC4`` as in the command references of
 Epson and Citizen. Real printers look for real-time commands in pictures too, so answers that nobody asked for are
@@ -44,7 +44,8 @@ _BLOCK_ROWS: Final = 100
 _BAD_HEIGHT: Final = 48
 #: Fewer blank rows than this within a picture are not worth a block of their own.
 _GAP: Final = 8
-#: How long one answer is waited for, in seconds. A slow printer moves 100 rows of paper in it.
+#: How long one answer is waited for, in seconds, unless somebody says otherwise. A slow printer moves 100 rows of paper
+#: in it.
 ANSWER_WITHIN: Final = 0.25
 # How many such waits a confirmation may take: of a printer that has never given one, with time to wake up; of one
 # that has said nothing at all; of one that did confirm before, and is stuck if it does no more.

@@ -63,13 +63,18 @@ class EscPosPrinter:
         line: SerialLine | None = None,
         width: int = WIDTH_80_MM,
         cutter: bool = True,
+        answer_within: float = ANSWER_WITHIN,
     ) -> None:
-        """``width`` is that of the paper in dots; without a ``cutter`` the paper is fed to where it is torn."""
+        """``width`` is that of the paper in dots; without a ``cutter`` the paper is fed to where it is torn.
+
+        ``answer_within`` is the measure of all waiting, in seconds (see :mod:`drivers.escpos`).
+        """
         self._device = device
         self._url = url
         self._line = line
         self._width = width
         self._cutter = cutter
+        self._answer_within = answer_within
         self._status: PrinterStatus | None = None
         self._must_forget = True
         self._answer_times: deque[float] = deque(maxlen=200)
@@ -174,7 +179,7 @@ class EscPosPrinter:
                         for at in range(0, len(to_send), _PIECE):
                             port.write(to_send[at : at + _PIECE])
                         asked = time.monotonic()
-                    self._hear(port, heard, asked + ANSWER_WITHIN)
+                    self._hear(port, heard, asked + self._answer_within)
                 except WireError as error:
                     to_send = command.throw(error)
                 else:
@@ -192,5 +197,5 @@ class EscPosPrinter:
             heard.extend(port.read(left))
             if not heard and left <= 0:
                 raise NoAnswer(f"{self._url}: no answer")
-        if time.monotonic() > until + ANSWER_WITHIN:
+        if time.monotonic() > until + self._answer_within:
             raise NoAnswer(f"{self._url}: no answer, but other bytes")

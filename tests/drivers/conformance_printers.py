@@ -32,7 +32,7 @@ def picture(height: int, seed: int = 1, width: int = 576) -> Raster:
     rows = bytearray()
     for y in range(height):
         line, within = divmod(y, 32)
-        ink = 0 if within >= 22 else 4 + (line * 7 + seed) % (stride - 4)
+        ink = 0 if within >= 22 else 1 + (line * 7 + seed) % stride
         rows += bytes((x * 31 + y * 17 + seed * 101) & 0xFF | 0x01 for x in range(ink)).ljust(stride, b"\0")
     return Raster(width, height, bytes(rows))
 
@@ -133,8 +133,7 @@ class PrinterConformance(DeviceConformance[PrinterT]):
         self, printer: SimulatedPrinter, device: Supervised[PrinterT]
     ) -> None:
         receipts = [picture(150, seed) for seed in range(4)]
-        futures = [device.do(lambda driver, receipt=receipt: driver.print(receipt)) for receipt in receipts]
-        assert [future.result(PATIENCE) for future in futures] == [PrintOutcome.PRINTED] * 4
+        assert [self.print(device, receipt) for receipt in receipts] == [PrintOutcome.PRINTED] * 4
         assert [printed(paper) for paper in printer.receipts()] == receipts
 
     def test_a_receipt_wider_than_the_paper_is_a_mistake(self, bench: PrinterBench[PrinterT]) -> None:
@@ -176,9 +175,9 @@ class PrinterConformance(DeviceConformance[PrinterT]):
         half, whole = picture(400), picture(200, seed=2)
         printer.cause(fault, after_rows=after + 1)
         assert self.print(device, half) is PrintOutcome.FAILED
-        status = watch.next(PrinterStatus)
-        assert status.connection is Connection.OFFLINE
+        assert watch.next(PrinterStatus).connection is Connection.OFFLINE
         printer.mend()
+        self.look(device)
         watch.next(PrinterStatus, lambda status: status == WELL)
         assert printer.rows_printed() == after + 1
         assert self.print(device, whole) is PrintOutcome.PRINTED
@@ -222,6 +221,7 @@ class PrinterConformance(DeviceConformance[PrinterT]):
     ) -> None:
         printer.cause(PrinterFault.NO_ANSWER, after_rows=350)
         assert self.print(device, picture(360)) is not PrintOutcome.PRINTED
+        assert printer.rows_printed() <= 360 + CUTTER_GAP
 
     # --- whose it is ---
 
