@@ -11,6 +11,7 @@ it says so once, backs off and opens again. What other rooms see is the vocabula
 ``supervisor``  one thread per device, its health, and how other threads give it work.
 ``iso15693``, ``iso28560``  the words of RFID chips and of library tags, and what is written on them.
 ``tag_protocol``, ``pad``, ``feig``  the RFID pad: what its codec offers, the pad itself, one make of it.
+``nfc_cards``, ``barcodes``, ``escpos``, ``receipt_printer``  patron cards, scanners, and the printer with its codec.
 ``simulators``  the other end of each wire.
 
 Words: a *pad* sees *tags* (the RFID labels of items), a *card reader* sees patron cards, a *scanner* sees

@@ -247,7 +247,7 @@ class NfcReader:
 
         ``prefixes`` stand before patron identifiers on cards. ``answer_within`` is for UDP. Raises CannotOpen.
         """
-        nfc = _import_nfcpy()
+        nfc = import_nfcpy()
         frontend = nfc.ContactlessFrontend()
         peer = None
         try:
@@ -398,7 +398,7 @@ class _Wiretap(logging.Handler):
 _WIRETAP: Final = _Wiretap()
 
 
-def _import_nfcpy() -> ModuleType:
+def import_nfcpy() -> ModuleType:
     """nfcpy, quiet and without its side effect."""
     showwarning = warnings.showwarning
     # Not before a reader is opened, in that reader's thread: it takes 0.1 s, and brings USB with it.

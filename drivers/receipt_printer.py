@@ -77,6 +77,7 @@ class EscPosPrinter:
         self._answer_within = answer_within
         self._status: PrinterStatus | None = None
         self._must_forget = True
+        self._worked = False
         self._answer_times: deque[float] = deque(maxlen=200)
         # Guards the two below, which any thread may meet in `close`.
         self._lock = threading.Lock()
@@ -85,8 +86,8 @@ class EscPosPrinter:
 
     @property
     def rest(self) -> float:
-        """Two seconds: changes of a printer are a matter of minutes."""
-        return _REST
+        """Two seconds, since a printer changes within minutes; none after a job, which may have been a change."""
+        return 0.0 if self._worked else _REST
 
     @property
     def answer_times(self) -> Sequence[float]:
@@ -106,6 +107,7 @@ class EscPosPrinter:
 
     def poll(self) -> Iterator[DeviceEvent]:
         """One look at the printer. Raises WireError: nothing at its address, or a connection that broke."""
+        self._worked = False
         with self._connected() as port:
             self._forget(port)
             condition = self._run(port, query_condition())
@@ -122,6 +124,7 @@ class EscPosPrinter:
         """As :meth:`print`, and says what stood in the way and how far it came. Raises no DeviceError."""
         if receipt.width > self._width:
             raise ValueError(f"a picture {receipt.width} dots wide on paper of {self._width}")
+        self._worked = True
         report = PrintReport(PrintOutcome.FAILED, PrintFault.WIRE)
         try:
             with self._connected() as port:

@@ -52,7 +52,7 @@ def application() -> typer.Typer:
     )(demo)
     app.command(
         help=_("The touchscreen station of this folder."),
-        epilog=_example("tramsach --home /var/lib/tramsach kiosk"),
+        epilog=_example("tramsach kiosk --window"),
         rich_help_panel=_("Start here"),
     )(kiosk)
     _add_desk(app)
@@ -88,9 +88,12 @@ def demo(
         bool, typer.Option("--headless", help=_("Open no window and ask for nothing: leave pictures and stop."))
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help=_("Leave pictures and summary.json in this folder."), file_okay=False)
+        Path | None,
+        typer.Option(metavar=_("DIR"), help=_("Leave pictures and summary.json in this folder."), file_okay=False),
     ] = None,
-    keep: Annotated[Path | None, typer.Option(help=_("Make the library in this new folder and keep it."))] = None,
+    keep: Annotated[
+        Path | None, typer.Option(metavar=_("DIR"), help=_("Make the library in this new folder and keep it."))
+    ] = None,
     profile: Annotated[
         Profile, typer.Option(help=_("The screen of the pictures: 1080×1920, 1920×1080 or 1024×600."))
     ] = Profile.PORTRAIT,

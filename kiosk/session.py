@@ -5,9 +5,8 @@ fingers, answers of devices) and, a few times a second, sends itself a tick. Eac
 effects are performed in order, and an effect that is answered at once (the ledger's) has its answer stepped before
 anything else is taken from the queue, so that "ledger first, security bit second" is the order of the code. What a
 device does is asked of its supervisor and comes back as a message when it is done; when a device cannot be asked, the
-answer is still given, as
-``None``: nobody knows. Whatever the ledger refuses to write puts the station out of service, with a code, and nothing
-is shown as lent.
+answer is still given, as ``None``: nobody knows. Whatever the ledger refuses to write puts the station out of service,
+with a code, and nothing is shown as lent.
 
 The screen is told of each new view through ``show``, which must only pass it on. Nothing here knows Kivy, so that the
 session can be killed in the tests as often as they like.
@@ -33,7 +32,7 @@ from kiosk.flows.state import Setup, State, start
 from kiosk.flows.visit import step
 from kiosk.pins import PinGuard
 from kiosk.views import Receipt, RepairView, Touch, View
-from sync.circulation.model import Item, Loan, Title
+from sync.circulation.blocks import Refused
 from sync.store.errors import StoreError
 from sync.store.ledger import Ledger
 
@@ -185,19 +184,21 @@ class Session:
             case m.FindCard():
                 return self._card(ledger, effect)
             case m.FindItem(visit, item_id):
-                return _found(visit, item_id, ledger.find_item(item_id))
+                return _found(ledger, visit, item_id)
             case m.Checkout(visit, item_id, card, parts_seen):
                 lent = ledger.checkout(card, item_id, parts_seen=parts_seen, visit=self._tokens.get(visit))
-                known = ledger.find_item(item_id)
-                return m.CheckedOut(visit, item_id, lent, known[1] if known else None)
+                _item, title, loan = ledger.find_item(item_id) or (None, None, None)
+                return m.CheckedOut(visit, item_id, lent, title, loan)
             case m.Checkin(visit, item_id, parts_seen):
                 token = self._tokens.get(visit)
                 taken = ledger.checkin(item_id, tag_to_secure=True, parts_seen=parts_seen, visit=token)
                 return m.CheckedIn(visit, item_id, taken)
             case m.Renew(visit, item_id, card):
                 return m.Renewed(visit, item_id, ledger.renew(card, item_id, visit=self._tokens.get(visit)))
-            case m.Undo(visit, item_id, entry, tag_to_secure):
-                ledger.undo(entry, tag_to_secure=tag_to_secure)
+            case m.Undo(visit, item_id, entry):
+                if isinstance(ledger.undo(entry, tag_to_secure=True), Refused):
+                    # Something has happened to the loan since, such as a renewal: a return ends it all the same.
+                    ledger.checkin(item_id, tag_to_secure=True, visit=self._tokens.get(visit))
                 return m.Undone(visit, item_id)
             case m.MarkSecured(_visit, item_id):
                 ledger.tag_secured(item_id)
@@ -224,9 +225,9 @@ class Session:
     def _card(self, ledger: Ledger, effect: m.FindCard) -> m.Answer:
         standing = ledger.card(effect.number)
         if standing.patron is None and effect.or_item:
-            known = ledger.find_item(effect.number)
-            if known is not None:
-                return _found(effect.visit, effect.number, known)
+            found = _found(ledger, effect.visit, effect.number)
+            if found.item is not None:
+                return found
         pin_set = standing.pin_hash is not None
         return m.CardFound(effect.visit, effect.number, standing.patron, standing.blocks, pin_set)
 
@@ -247,15 +248,14 @@ class Session:
             answer = replace(answer, result=future.result())
         elif not isinstance(error, DeviceError):
             log.error("the pad's driver failed: %s", type(error).__name__)
-        elif not isinstance(error, NotSent):
-            answer = replace(answer, sent=True)
         self.post(answer)
 
     def _print(self, visit: int, facts: m.ReceiptFacts) -> m.Printed | None:
         if self._hands.printer is None or self._hands.render is None:
             return m.Printed(visit, Receipt.FAILED)
-        raster = self._hands.render(facts)
-        future = self._hands.printer.do(lambda printer: printer.print(raster), within=_PRINT_WITHIN_S)
+        render = self._hands.render
+        # Drawn in the printer's thread: it takes a while, and a mistake in it costs no more than the receipt.
+        future = self._hands.printer.do(lambda printer: printer.print(render(facts)), within=_PRINT_WITHIN_S)
         future.add_done_callback(partial(self._printed, visit))
         return None
 
@@ -268,10 +268,13 @@ class Session:
         }
         if error is None:
             self.post(m.Printed(visit, outcomes[future.result()]))
-        else:
-            self.post(m.Printed(visit, Receipt.FAILED if isinstance(error, NotSent) else Receipt.UNKNOWN))
+            return
+        if not isinstance(error, DeviceError):
+            log.error("the receipt failed: %s", type(error).__name__)
+        self.post(m.Printed(visit, Receipt.FAILED if isinstance(error, NotSent) else Receipt.UNKNOWN))
 
 
-def _found(visit: int, item_id: str, known: tuple[Item, Title | None, Loan | None] | None) -> m.ItemFound:
-    item, title, loan = known or (None, None, None)
-    return m.ItemFound(visit, item_id, item, title, loan)
+def _found(ledger: Ledger, visit: int, item_id: str) -> m.ItemFound:
+    item, title, loan = ledger.find_item(item_id) or (None, None, None)
+    waits = any(repair.item_id == item_id for repair in ledger.pending_repairs())
+    return m.ItemFound(visit, item_id, item, title, loan, waits)

@@ -6,8 +6,12 @@ buys, and the tests of drivers run against them. A simulated device is not a moc
 have names. It knows nothing of the driver at the other end, only the protocol, and what it shares with the driver is
 the framing alone.
 
-``wire``  where a simulated device is plugged in: TCP on a port of the system's choice, or a pseudo-terminal; pace;
-faults. ``pad``   an RFID pad of FEIG's, with virtual tags to put on and lift.
+``wire``         where a simulated device is plugged in: TCP on a port of the system's choice, or a pseudo-terminal;
+                 pace; faults.
+``pad``          an RFID pad of FEIG's, with virtual tags to put on and lift.
+``card_reader``  patron cards to tap and take away, over UDP.
+``scanner``      codes on a line.
+``printer``      paper that comes out as a picture.
 
 A simulated device is a context manager with a ``url`` to give to its driver. Its methods may be called from any thread.
 """

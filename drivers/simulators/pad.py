@@ -165,8 +165,9 @@ class SimulatedPad:
         self._cards: list[bytes | None] = []
         self._reported: set[Uid] = set()
         self._unlisted: list[bytes] = []
-        #: How many inventories were asked for, rests of lists not counted.
+        #: How many inventories were asked for, rests of lists not counted, and how many writes of an AFI.
         self.inventories = 0
+        self.afi_writes = 0
         self._radio_on = True
         self._faults: Faults[PadFault] = Faults()
         self._outlet = Outlet(self._serve, link=link, pace=_PACE if real_time else None, port=port)
@@ -379,6 +380,7 @@ class SimulatedPad:
         return _Answer(feig.OK, seconds=count * _WRITE_BLOCK_TIME)
 
     def _write_afi(self, tag: VirtualTag, afi: int) -> _Answer:
+        self.afi_writes += 1
         if tag.afi_locked:
             return _Answer(feig.ISO15693_ERROR, bytes((feig.LOCKED,)), _WRITE_AFI_TIME)
         if not self._faults.strikes(PadFault.WRITE_IGNORED):

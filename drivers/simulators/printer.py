@@ -52,14 +52,14 @@ _ESC, _FS, _GS, _DLE, _LF, _NUL = b"\x1b", b"\x1c", b"\x1d", b"\x10", 0x0A, 0x00
 #: How many bytes follow the two (of GS V and GS v: three) that name a command.
 _ARGUMENTS: Final = {
     **dict.fromkeys((_ESC + name.encode() for name in "@2SL"), 0),
-    **dict.fromkeys((_ESC + name.encode() for name in "Jdat!EG-MR3 {VTr="), 1),
-    **dict.fromkeys((_ESC + name.encode() for name in "$\\c"), 2),
+    **dict.fromkeys((_ESC + name.encode() for name in "Jdat!EG-MR3 {VTr=?"), 1),
+    **dict.fromkeys((_ESC + name.encode() for name in "$\\cB"), 2),
     _ESC + b"p": 3,
     _ESC + b"W": 8,
     **dict.fromkeys((_FS + name.encode() for name in ".&"), 0),
     **dict.fromkeys((_FS + name.encode() for name in "!-C"), 1),
     _FS + b"S": 2,
-    **dict.fromkeys((_GS + name.encode() for name in "!BhwHfraI/"), 1),
+    **dict.fromkeys((_GS + name.encode() for name in "!BhwHfraI/b|"), 1),
     **dict.fromkeys((_GS + name.encode() for name in "LWP"), 2),
     _GS + b":": 0,
     _GS + b"^": 3,

@@ -111,6 +111,8 @@ class _Waker:
         return self._hear.fileno()
 
     def wake(self) -> None:
+        if self._call.fileno() < 0:
+            return  # closed, and nobody sleeps any more
         with suppress(BlockingIOError):  # called many times over, and not heard yet
             self._call.send(b"!")
 
@@ -186,8 +188,9 @@ class _Tcp:
         return _TcpConnection(self._listener.accept()[0]) if self._listener in ready else None
 
     def turn_away(self, waker: _Waker) -> None:
-        if connection := self.accept(waker):
-            connection.close()
+        # When woken as well, the cable may be in again, and whoever waits is let in.
+        if waker not in _ready([self._listener, waker]):
+            self._listener.accept()[0].close()
 
     def close(self) -> None:
         self._listener.close()
@@ -344,11 +347,12 @@ class Outlet:
         self._waker.wake()
 
     def close(self) -> None:
-        """Ends the simulation and returns when the thread has ended."""
+        """Ends the simulation and returns when the thread has ended. A closed outlet can be closed again."""
         self._stopped = True
         self._cut.set()
         self._waker.wake()
         self._thread.join()
+        self._waker.close()
 
     def __enter__(self) -> Self:
         return self
@@ -368,7 +372,6 @@ class Outlet:
                     self._waker.rest()
         finally:
             self._plug.close()
-            self._waker.close()
 
     def _connect(self, connection: _Connection) -> None:
         self._cut.clear()

@@ -99,7 +99,8 @@ def _play(say: Answers, home: Path, headless: bool, out: Path | None) -> None:
     if headless or not sys.stdin.isatty():
         say.show(
             _(
-                "Try it yourself: {tramsach} demo --keep my-library, then {tramsach} --home my-library search kieu"
+                "Try it yourself: {tramsach} demo --desk --keep my-library,"
+                " then {tramsach} --home my-library search kieu"
             ).format(tramsach=_own_name())
         )
         return

@@ -49,23 +49,28 @@ class CardFound:
 
 @dataclass(frozen=True, slots=True)
 class ItemFound:
-    """What lies there, asked before anybody has decided what to do with it."""
+    """What lies there, asked before anybody has decided what to do with it.
+
+    ``to_secure``: nobody has it, and its tag waits for repair.
+    """
 
     visit: int
     item_id: str
     item: Item | None
     title: Title | None
     loan: Loan | None
+    to_secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedOut:
-    """The ledger's answer to :class:`Checkout`; ``title`` is known even of what was refused."""
+    """The ledger's answer to :class:`Checkout`; ``title`` and open ``loan`` are known even of what was refused."""
 
     visit: int
     item_id: str
     answer: Lent | Refused
     title: Title | None
+    loan: Loan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class Renewed:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """A loan has been taken back because its tag could not be released."""
+    """A loan has been taken back because its tag could not be released; a repair row says that it may be unsecured."""
 
     visit: int
     item_id: str
@@ -96,16 +101,12 @@ class Undone:
 
 @dataclass(frozen=True, slots=True)
 class TagAnswered:
-    """What became of a tag: the pad's result, or ``None`` when the pad was lost.
-
-    ``sent`` says that it may have done it all the same; otherwise nothing has happened to the tag.
-    """
+    """What became of a tag: the pad's result, or ``None`` when the pad was lost and nobody knows."""
 
     visit: int
     item_id: str
     uid: bytes
     result: SecurityResult | None
-    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,12 +238,11 @@ class Renew:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Take back an act by its number; ``tag_to_secure`` where a tag may be unsecured."""
+    """Take back a loan by its number, with a repair row for its tag in the same transaction."""
 
     visit: int
     item_id: str
     entry: int
-    tag_to_secure: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import math
 from datetime import date
 from hashlib import sha256
 
-from kiosk.flows.state import Book, Phase, Stage, State, is_own
+from kiosk.flows.state import ATTENDED, CAME_BACK, Book, Phase, Stage, State, is_own
 from kiosk.flows.visit import unreadable
 from kiosk.views import (
     AccountView,
@@ -18,6 +18,7 @@ from kiosk.views import (
     CardTrouble,
     ClosedView,
     DoneView,
+    Notice,
     OfferView,
     OutOfServiceView,
     PatronView,
@@ -31,8 +32,7 @@ from kiosk.views import (
     TimeoutView,
     View,
 )
-from sync.circulation.blocks import NOTHING_TO_DO, Block
-from sync.circulation.decisions import PutAside
+from sync.circulation.blocks import NOTHING_TO_DO, Block, Code
 from sync.circulation.model import local_day
 from sync.text import given_name, masked_name
 
@@ -69,7 +69,7 @@ def view(state: State) -> View:
         offline=state.tick is not None and state.tick.online is False,
         staff=state.phase in (Phase.STAFF, Phase.STAFF_PIN),
         timeout=None if warned is None else TimeoutView(warned),
-        notice=state.notice,
+        notice=_notice(state),
         help_open=state.help_open,
         now=state.tick.now.replace(second=0, microsecond=0) if state.tick else None,
     )
@@ -81,8 +81,8 @@ def cloth(item_id: str) -> int:
 
 
 def _body(state: State) -> Body:
-    rows = (*_unreadable_rows(state), *(_row(b) for b in _in_order(state)))
-    on_pad = len({t.uid for t in state.pad if not t.old or state.phase is Phase.BORROW})
+    rows = (*_rows_without_a_book(state), *(_row(b) for b in _in_order(state)))
+    on_pad = sum(not t.old and not t.card for t in state.pad)
     attention = sum(r.state in (RowState.REFUSED, RowState.PUT_ASIDE, RowState.PUT_BACK) for r in rows)
     match state.phase:
         case Phase.ATTRACT:
@@ -102,24 +102,45 @@ def _body(state: State) -> Body:
         case Phase.ACCOUNT:
             return _account(state)
         case Phase.RETURN:
-            done = sum(b.stage in (Stage.SECURED, Stage.UNSECURED) for b in state.books)
-            return ReturnView(rows, done, attention, on_pad)
+            return ReturnView(rows, _came_back(state), attention, on_pad)
         case Phase.DONE:
             return _done(state, rows)
         case Phase.STAFF:
             return _staff(state)
         case Phase.ENDING if state.returning:
-            done = sum(b.stage in (Stage.SECURED, Stage.UNSECURED) for b in state.books)
-            return ReturnView(rows, done, attention, on_pad)
+            return ReturnView(rows, _came_back(state), attention, on_pad)
         case Phase.FINDING | Phase.BORROW | Phase.ENDING:
-            borrowed = sum(b.stage is Stage.RELEASED for b in state.books)
-            return BorrowView(rows, borrowed, attention, on_pad)
+            return BorrowView(rows, _borrowed(state), attention, on_pad)
+
+
+def _borrowed(state: State) -> int:
+    return sum(b.stage is Stage.RELEASED for b in state.books)
+
+
+def _came_back(state: State) -> int:
+    return sum(b.stage in CAME_BACK for b in state.books)
+
+
+def _notice(state: State) -> Notice | None:
+    """What has just happened; else what is amiss with a device that is wanted now, for as long as it is."""
+    setup, serving = state.setup, not state.out_of_service
+    with_pad = state.phase in (Phase.OFFER, Phase.BORROW, Phase.RETURN) or (state.phase is Phase.ATTRACT and serving)
+    with_cards = state.phase is Phase.OFFER or (state.phase is Phase.ATTRACT and serving and state.open)
+    if state.notice is not None:
+        return state.notice
+    if with_pad and state.overfull:
+        return Notice.TOO_MANY
+    if with_pad and state.is_lost(setup.pad):
+        return Notice.PAD_AWAY
+    if with_cards and state.is_lost(setup.reader):
+        return Notice.READER_AWAY
+    if state.phase is Phase.DONE and state.is_lost(setup.printer):
+        return Notice.PRINTER_AWAY
+    return None
 
 
 def _seconds_left(state: State) -> int | None:
-    if state.phase not in (Phase.PROBLEM, Phase.PIN, Phase.BORROW, Phase.ACCOUNT, Phase.FINDING):
-        return None
-    if state.clock < state.warning_at:
+    if state.phase not in ATTENDED or state.clock < state.warning_at:
         return None
     return max(0, math.ceil(state.warning_at + state.setup.warning_s - state.clock))
 
@@ -165,17 +186,16 @@ def _row(book: Book) -> RowView:
         slip = None
         row = RowState.ON_LOAN if book.on_loan else RowState.READING
     elif is_own(book):
-        actions = (Action.RENEW, Action.RETURN)
-        row, slip = (RowState.RENEWED if book.renewed else RowState.ON_LOAN), None
+        actions = () if book.pending else (Action.RENEW, Action.RETURN)
+        row = RowState.RENEWED if book.renewed else RowState.ON_LOAN
+        slip = _slip(tuple(b for b in book.blocks if b.code is not Code.ALREADY_YOURS))  # why it was not renewed
     elif book.stage in (Stage.RELEASED, Stage.LENT, Stage.TAKEN):
         slip = None
     elif book.stage is Stage.SECURED:
-        if book.put_aside in (PutAside.OTHER_LIBRARY, PutAside.HOLD, PutAside.STAFF):
+        if book.put_aside is not None:
             row = RowState.PUT_ASIDE
         else:
             slip = None
-    elif book.stage is Stage.REFUSED and book.renewed:
-        row = RowState.RENEWED
     return RowView(
         key=book.item_id,
         state=row,
@@ -193,12 +213,11 @@ def _slip(blocks: tuple[Block, ...]) -> Slip | None:
     return next((Slip(b.reason, b.next_step) for b in blocks if b.next_step != NOTHING_TO_DO), None)
 
 
-def _unreadable_rows(state: State) -> list[RowView]:
-    if state.phase not in (Phase.OFFER, Phase.BORROW, Phase.RETURN):
-        return []
-    unread = [t for t in state.pad if t.content is None and not t.old]
-    reading = [RowView(f"tag:{t.uid.hex()}", RowState.READING) for t in unread]
-    return reading + [
+def _rows_without_a_book(state: State) -> list[RowView]:
+    """Tags that are being read, and those that are no item we can name: what is not known is shown, not skipped."""
+    met = {uid for book in state.books for uid in book.uids}
+    reading = [t for t in state.pad if not (t.steady and t.content) and not t.old and not t.card and t.uid not in met]
+    return [RowView(f"tag:{t.uid.hex()}", RowState.READING) for t in reading] + [
         RowView(f"tag:{tag.uid.hex()}", RowState.REFUSED, slip=Slip(said.reason, said.next_step))
         for tag, said in unreadable(state)
     ]
@@ -264,8 +283,8 @@ def _done(state: State, rows: tuple[RowView, ...]) -> DoneView:
     wait = (state.setup.printed_s if settled else state.setup.done_s) * state.patience
     return DoneView(
         rows=tuple(r for r in rows if r.state in (RowState.BORROWED, RowState.RETURNED, RowState.PUT_ASIDE)),
-        borrowed=sum(b.stage is Stage.RELEASED for b in state.books),
-        returned=sum(b.stage in (Stage.SECURED, Stage.UNSECURED) for b in state.books),
+        borrowed=_borrowed(state),
+        returned=_came_back(state),
         refused=sum(b.stage in (Stage.REFUSED, Stage.FAILED) and not is_own(b) for b in state.books),
         due=min(dues, default=None),
         receipt=state.receipt,

@@ -7,6 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from drivers.devices import TagContent
+from drivers.iso28560 import LibraryTag, Usage
 from kiosk.flows import messages as m
 from kiosk.views import CardTrouble, DeviceView, Notice, Receipt
 from sync.circulation.acts import Account
@@ -65,8 +66,12 @@ class Phase(StrEnum):
     STAFF = "staff"
 
 
+#: Phases in which a reader stands here and may be asked whether she still does.
+ATTENDED = frozenset({Phase.FINDING, Phase.PROBLEM, Phase.PIN, Phase.BORROW, Phase.ACCOUNT})
+
+
 class Stage(StrEnum):
-    """Where a book stands; see the module's text."""
+    """Where a book stands; :mod:`kiosk.flows.visit` has the picture."""
 
     SEEN = "seen"
     WAITING = "waiting"
@@ -82,34 +87,55 @@ class Stage(StrEnum):
     UNSECURED = "unsecured"
 
 
+#: The stages of a book that has come back: its return is on record, whatever became of its tag.
+CAME_BACK = frozenset({Stage.SECURED, Stage.UNSECURED})
+
+
 @dataclass(frozen=True, slots=True)
 class PadTag:
-    """A tag in the field. ``old`` ones have lain there since before the visit and start nothing by themselves."""
+    """A tag in the field. ``old`` ones have lain there since before the visit and start nothing by themselves.
+
+    A card that comes makes them new again, all but those that were ``returned`` in an earlier visit: what has just been
+    brought back goes to nobody who happens to come next. Both end when the tag is lifted.
+    """
 
     uid: bytes
     content: TagContent | None = None
     steady: bool = False
     old: bool = False
+    returned: bool = False
+
+    @property
+    def item(self) -> LibraryTag | None:
+        """What an item's tag says; ``None`` for anything else, a reader's tag among it."""
+        content = self.content
+        return content if isinstance(content, LibraryTag) and content.usage is not Usage.PATRON_CARD else None
+
+    @property
+    def card(self) -> str:
+        """The number on a reader's tag, empty for anything else: such a tag is a card, never an item."""
+        content = self.content
+        return content.item_id if isinstance(content, LibraryTag) and content.usage is Usage.PATRON_CARD else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
     """An item met in this visit. ``uids`` are its tags as seen; an item taken by barcode has none.
 
-    ``pending`` tags are being written, ``done`` ones verified to be as wanted, ``doubtful`` ones may be unsecured.
-    ``entry`` is the ledger's number of the loan or return. ``on_loan`` is what was found out before anybody decided.
+    ``parts`` is how many the item has by its tags, ``seen`` the numbers of those that were met. ``pending`` tags are
+    being written, ``done`` ones verified to be as wanted; ``tries`` counts the rounds of writing. ``entry`` is the
+    ledger's number of the loan or return. ``on_loan`` is what was found out before anybody decided.
     """
 
     item_id: str
     stage: Stage
     uids: frozenset[bytes] = frozenset()
     parts: int = 1
-    parts_seen: int = 1
+    seen: frozenset[int] = frozenset()
     title: str = ""
     author: str = ""
     pending: frozenset[bytes] = frozenset()
     done: frozenset[bytes] = frozenset()
-    doubtful: frozenset[bytes] = frozenset()
     tries: int = 0
     entry: int = 0
     due: date | None = None
@@ -119,9 +145,19 @@ class Book:
     renewed: bool = False
 
     @property
+    def missing(self) -> frozenset[bytes]:
+        """The tags that are not verified to be as wanted."""
+        return self.uids - self.done
+
+    @property
+    def parts_seen(self) -> int | None:
+        """How many parts were met, ``None`` where there is nothing to count."""
+        return len(self.seen) if self.parts > 1 else None
+
+    @property
     def whole(self) -> bool:
-        """Whether the tags of all its parts have been seen; of a part that has not, nothing can be said."""
-        return len(self.uids) >= self.parts
+        """Whether all its parts have been met; of a part that has not, nothing can be said."""
+        return len(self.seen) >= self.parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +227,10 @@ class State:
         """Whether a device is known to be working."""
         return any(d.name == name and d.well for d in self.devices)
 
+    def is_lost(self, name: str) -> bool:
+        """Whether a device is known to be away; of one that has not reported yet nobody knows."""
+        return any(d.name == name and d.well is False for d in self.devices)
+
     @property
     def open(self) -> bool:
         """Whether the library is open."""
@@ -209,7 +249,7 @@ class State:
 
 def start(setup: Setup) -> State:
     """A kiosk that has just been switched on; every device is away until it reports."""
-    names = (("pad", setup.pad), ("card_reader", setup.reader), ("scanner", setup.scanner), ("printer", setup.printer))
+    names = (("pad", setup.pad), ("reader", setup.reader), ("scanner", setup.scanner), ("printer", setup.printer))
     devices = tuple(DeviceView(name, kind, None) for kind, name in names if name)
     return State(setup, language=setup.language, devices=devices)
 

@@ -4,17 +4,23 @@ Theory of operation. The state holds what lies on the pad (whoever stands there)
 :class:`Book` for each item met in the visit. A book moves through stages::
 
     borrow:  seen → asked → lent → released                        return:  seen → asked → taken → secured
-                      └ refused └ lifted (put it back) → lent                                  └ unsecured
+                      └ refused └ lifted (put it back) → lent                                  └ unsecured → taken
                                 └ undoing → failed
 
 ``asked`` waits for the ledger, ``lent`` and ``taken`` for the pad; a book is shown as borrowed only once every tag of
 it has been verified to be released, and only such a book stands on a receipt. Where a tag cannot be released, the loan
-is undone by an event, with a repair row wherever the tag's state is not known to be secured. A book that leaves the pad
-between loan and release is asked back; if it does not come before the visit ends, its loan is undone too.
+is undone by an event, with a repair row, because only a tag that was read back is known to be secured; the row goes
+when the tags have been. A book that leaves the pad between loan and release is asked back; if it does not come before
+the visit ends, its loan is undone too. A book that was refused, given up or left unsecured is tried again when it is
+put down again. A refused one that is on loan to this very reader may be so because the kiosk died between loan and
+release, so its tags are released (again): the loan is on record.
 
 Every end passes through ``ENDING``, which waits until no tag is being written, then closes the visit in the ledger and
 wipes the reader. Books that still lie on the pad afterwards are *old*: they start nothing until they are lifted or a
-card comes.
+card comes; returned ones not even then.
+
+A chip is an item's only as far as it can be told apart: a reader's tag is a card, and of two chips with one number and
+part the second is refused as damaged, for with both released and one brought back the other would be lost sight of.
 
 Messages that come at an odd moment (a card in the middle of another's visit, an answer to a visit that is over) are
 ignored on purpose, or answered by a notice; the odd moment is named where that is done.
@@ -22,8 +28,8 @@ ignored on purpose, or answered by a notice; the odd moment is named where that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from drivers.devices import (
     BarcodeScanned,
@@ -39,14 +45,26 @@ from drivers.devices import (
     TagRead,
     UnreadableTag,
 )
-from drivers.iso15693 import SecurityChanged, SecurityUnchanged, TagFault
-from drivers.iso28560 import BlankTag, DamagedTag, ForeignTag, LibraryTag
+from drivers.iso15693 import SecurityChanged, TagFault
+from drivers.iso28560 import BlankTag, DamagedTag, ForeignTag, LibraryTag, TagWarning
 from kiosk.flows import messages as m
 from kiosk.flows.messages import Effect, Message
-from kiosk.flows.state import Book, PadTag, Phase, PinEntry, PinMode, Reader, Stage, State, is_own
+from kiosk.flows.state import (
+    ATTENDED,
+    CAME_BACK,
+    Book,
+    PadTag,
+    Phase,
+    PinEntry,
+    PinMode,
+    Reader,
+    Stage,
+    State,
+    is_own,
+)
 from kiosk.views import Action, CardTrouble, Notice, Receipt, Touch
 from sync.circulation.blocks import Block, Code, Refused, block
-from sync.circulation.model import local_day
+from sync.circulation.model import Loan, local_day
 
 
 def step(state: State, message: Message) -> tuple[State, tuple[Effect, ...]]:
@@ -67,11 +85,9 @@ _CARD_TROUBLE = {
     Code.CARD_STOPPED_DISCIPLINE: CardTrouble.BLOCKED,
 }
 
-#: Phases in which somebody stands here and may be asked whether she still does.
-_ATTENDED = frozenset({Phase.PROBLEM, Phase.PIN, Phase.BORROW, Phase.ACCOUNT, Phase.FINDING})
-
-#: A tag is written so often before it is given up.
+#: A tag is written so often before it is given up, until it is put down anew; at these faults not even twice.
 _TRIES = 3
+_FOR_EVER = frozenset({TagFault.LOCKED, TagFault.NO_SUCH_BLOCK})
 
 
 class _Turn:
@@ -144,9 +160,9 @@ class _Turn:
             books = (book, *self.state.books)
         self._set(books=books)
 
-    def _on_pad(self, uids: Iterable[bytes]) -> bool:
-        there = {t.uid for t in self.state.pad if t.steady}
-        return there.issuperset(uids)
+    def _on_pad(self, uids: frozenset[bytes]) -> frozenset[bytes]:
+        """Those of the tags that lie steadily there."""
+        return uids.intersection(t.uid for t in self.state.pad if t.steady)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -158,7 +174,7 @@ class _Turn:
         state, setup = self.state, self.state.setup
         if state.notice and tick.clock >= state.notice_until:
             self._set(notice=None)
-        if state.phase in _ATTENDED and tick.clock >= state.warning_at + setup.warning_s:
+        if state.phase in ATTENDED and tick.clock >= state.warning_at + setup.warning_s:
             self._end("left")
         elif state.phase in (Phase.OFFER, Phase.STAFF_PIN, Phase.STAFF) and tick.clock >= state.warning_at:
             self._home()
@@ -177,22 +193,26 @@ class _Turn:
         if card.patron_identifier is None and card.uid_is_random:
             if self.state.phase in (Phase.ATTRACT, Phase.OFFER) and self._serving():
                 self._set(phase=Phase.PROBLEM, visit=self.state.visit + 1, trouble=CardTrouble.NO_NUMBER)
+                self._do(m.Sound("refused"))
             return
         self._number(card.patron_identifier or card.uid.hex().upper(), or_item=False)
 
     def _code(self, text: str) -> None:
         self._active()
         if self.state.phase in (Phase.BORROW, Phase.RETURN):
-            book = self._book(text)
-            if not self.state.setup.barcode_items:
-                pass  # here items are taken by their chips alone
-            elif book is None or book.stage in (Stage.REFUSED, Stage.WAITING):
-                self._ask(book or Book(text, Stage.SEEN))
+            # It may be a card: one that were taken for an item would stand on the screen and in the ledger.
+            self._do(m.FindCard(self.state.visit, text, self.state.setup.barcode_items))
         else:
-            self._number(text, or_item=True)
+            self._number(text, or_item=self.state.setup.barcode_items)
+
+    def _scanned_item(self, item_id: str) -> None:
+        book = self._book(item_id)
+        if book is None or (book.stage is Stage.REFUSED and not book.pending):
+            self._ask(book or Book(item_id, Stage.SEEN))
 
     def _number(self, number: str, *, or_item: bool) -> None:
         state = self.state
+        busy = state.receipt is Receipt.PRINTING or any(b.pending for b in state.books)
         if not self._serving():
             return  # closed or out of service: the screen says so
         if state.phase in (Phase.ATTRACT, Phase.OFFER):
@@ -200,15 +220,12 @@ class _Turn:
                 self._set(visit=state.visit + 1)
             self._set(phase=Phase.FINDING)
             self._do(m.FindCard(self.state.visit, number, or_item))
-        elif state.phase is Phase.DONE and state.receipt is not Receipt.PRINTING:
+        elif state.phase in (Phase.DONE, Phase.RETURN) and busy:
+            self._notice(Notice.TOUCH_LATER)
+        elif state.phase in (Phase.DONE, Phase.RETURN) or (
+            state.phase is Phase.PROBLEM and (state.reader is None or state.reader.card != number)
+        ):
             self._home()  # the next reader is here already
-            self._number(number, or_item=or_item)
-        elif state.phase is Phase.PROBLEM and (state.reader is None or state.reader.card != number):
-            self._end("failed")
-            self._number(number, or_item=or_item)
-        elif state.phase is Phase.RETURN and not any(b.pending or b.stage is Stage.ASKED for b in state.books):
-            self._close("done")
-            self._home()
             self._number(number, or_item=or_item)
         elif state.reader is not None and state.reader.card != number:
             self._notice(Notice.CARD_AGAIN)
@@ -225,36 +242,40 @@ class _Turn:
         match message:
             case TagArrived(uid=uid):
                 self._active()
-                self._set(pad=(PadTag(uid), *(t for t in pad if t.uid != uid)))
-                # A refused book that comes again is asked about again: something may have changed.
-                for book in self.state.books:
-                    if uid in book.uids and book.stage is Stage.REFUSED:
-                        self._put(replace(book, stage=Stage.SEEN, blocks=()))
+                self._arrived(uid)
             case TagRead(uid=uid, content=content):
                 known = next((t for t in pad if t.uid == uid), PadTag(uid))
-                self._set(pad=(replace(known, content=content), *(t for t in pad if t.uid != uid)))
+                tag = replace(known, content=content)
+                self._set(pad=(tag, *(t for t in pad if t.uid != uid)))
+                if tag.card and not tag.old:
+                    self._number(tag.card, or_item=False)
             case TagGone(uid=uid):
                 self._active()
                 self._set(pad=tuple(t for t in pad if t.uid != uid))
                 self._lifted(uid)
             case StackSteady(uids=uids):
-                self._set(pad=tuple(replace(t, steady=t.uid in uids) for t in pad), overfull=False)
+                # Of the old ones some were taken away while the pad was lost.
+                here = (t for t in pad if t.uid in uids or not t.old)
+                self._set(pad=tuple(replace(t, steady=t.uid in uids) for t in here), overfull=False)
             case StackOverfull():
                 self._set(overfull=True)
-                self._notice(Notice.TOO_MANY)
+
+    def _arrived(self, uid: bytes) -> None:
+        state = self.state
+        mine = [b for b in state.books if uid in b.uids]
+        known = next((t for t in state.pad if t.uid == uid), PadTag(uid, old=state.phase is Phase.DONE and bool(mine)))
+        tag = replace(known, content=None, steady=False)
+        self._set(pad=(tag, *(t for t in state.pad if t.uid != uid)))
+        for book in mine:
+            if book.stage in (Stage.REFUSED, Stage.FAILED) and not book.pending:
+                # Something may have changed since.
+                self._put(replace(book, stage=Stage.SEEN, blocks=(), done=frozenset()))
+            else:
+                self._put(replace(book, tries=0))
 
     def _lifted(self, uid: bytes) -> None:
-        for book in self.state.books:
-            if uid not in book.uids:
-                continue
-            if book.stage is Stage.LENT and uid not in book.done and not book.pending:
-                self._put_back(book)
-            elif book.stage in (Stage.SEEN, Stage.WAITING):
-                self._set(books=tuple(b for b in self.state.books if b.item_id != book.item_id))
-
-    def _put_back(self, book: Book) -> None:
-        self._put(replace(book, stage=Stage.LIFTED, blocks=(block(Code.LIFTED_TOO_SOON),)))
-        self._do(m.Sound("put_back"))
+        waiting = (Stage.SEEN, Stage.WAITING)
+        self._set(books=tuple(b for b in self.state.books if uid not in b.uids or b.stage not in waiting))
 
     def _device(self, name: str, *, well: bool, code: str = "") -> None:
         since = self.state.tick.now if self.state.tick else None
@@ -264,64 +285,88 @@ class _Turn:
     def _device_lost(self, device: str, code: str) -> None:
         self._device(device, well=False, code=code)
         if device == self.state.setup.pad:
-            gone = [t.uid for t in self.state.pad]
-            self._set(pad=(), overfull=False)
-            for uid in gone:  # nobody knows where they are until the pad is back and announces them anew
-                self._lifted(uid)
+            lost = self.state.pad
+            # What lay there before is known again when the pad is back; all else is announced anew.
+            left = tuple(PadTag(t.uid, old=True, returned=t.returned) for t in lost if t.old)
+            self._set(pad=left, overfull=False)
+            for tag in lost:
+                self._lifted(tag.uid)
 
     def look_at_the_pad(self) -> None:
         """Take the next step with every item that lies steadily there. Runs after each message; does nothing twice."""
-        phase = self.state.phase
-        new = [t for t in self.state.pad if t.steady and not t.old and t.content is not None]
-        if phase is Phase.DONE and new and self.state.receipt is not Receipt.PRINTING:
+        fresh = [t for t in self.state.pad if not t.old and not t.card]
+        new = [t for t in fresh if t.steady and t.content is not None]
+        if self.state.phase is Phase.DONE and new and self.state.receipt is not Receipt.PRINTING:
             self._home(keep=frozenset(t.uid for t in new))  # somebody brings the next books already
         if self.state.phase is Phase.ATTRACT and new and not self.state.out_of_service:
-            self._set(phase=Phase.OFFER, visit=self.state.visit + 1, books=())
+            self._set(phase=Phase.OFFER, visit=self.state.visit + 1)
             self._active()
-        if self.state.phase not in (Phase.OFFER, Phase.BORROW, Phase.RETURN):
-            return
-        tags = [t for t in self.state.pad if t.steady and (not t.old or phase is Phase.BORROW)]
-        for item_id in dict.fromkeys(t.content.item_id for t in tags if isinstance(t.content, LibraryTag)):
-            self._look_at(
-                item_id, [t for t in tags if isinstance(t.content, LibraryTag) and t.content.item_id == item_id]
-            )
+        elif self.state.phase is Phase.OFFER and not fresh and not self.state.books:
+            self._home()  # all taken away again
+        if self.state.phase in (Phase.OFFER, Phase.BORROW, Phase.RETURN):
+            tags: dict[str, dict[bytes, LibraryTag]] = {}
+            for tag in new:
+                if item := tag.item:
+                    tags.setdefault(item.item_id, {})[tag.uid] = item
+            for item_id, contents in tags.items():
+                self._look_at(self._book(item_id) or Book(item_id, Stage.SEEN), contents)
 
-    def _look_at(self, item_id: str, tags: list[PadTag]) -> None:
-        contents = [t.content for t in tags if isinstance(t.content, LibraryTag)]
-        uids = frozenset(t.uid for t in tags)
-        parts = max(c.parts_in_item for c in contents)
-        seen = len({c.part_number for c in contents}) if parts > 1 else 1
-        book = self._book(item_id) or Book(item_id, Stage.SEEN)
-        more = seen > book.parts_seen
-        grown = replace(book, uids=book.uids | uids, parts=parts, parts_seen=seen)
-        if book.stage is Stage.SEEN or (book.stage is Stage.WAITING and self.state.phase is not Phase.OFFER):
-            self._ask(grown)
-        elif book.stage is Stage.REFUSED and more:
-            self._ask(grown)  # the missing part has come
-        elif book.stage is Stage.LIFTED and self._on_pad(book.uids - book.done):
-            self._write(replace(grown, stage=Stage.LENT, blocks=()), uids - book.done)
-        elif book.stage is Stage.UNSECURED and more:
-            self._write(replace(grown, stage=Stage.TAKEN, blocks=()), uids - book.done)
+    def _look_at(self, book: Book, contents: dict[bytes, LibraryTag]) -> None:
+        if self.state.phase is Phase.BORROW:
+            contents = _one_for_each_part(book, contents)
+        if not contents:
+            return
+        uids, seen = frozenset(contents), frozenset(_part(c)[0] for c in contents.values())
+        lying = replace(book, uids=uids, parts=max(_part(c)[1] for c in contents.values()), seen=seen)
+        grown = replace(lying, uids=uids | book.uids, seen=seen | book.seen)
+        new = uids - book.uids
+        match book.stage:
+            case Stage.SEEN:
+                self._ask(lying)
+            case Stage.WAITING:
+                self._put(lying)
+            case Stage.REFUSED if len(seen) > len(book.seen):
+                self._ask(lying)  # the missing part has come
+            case Stage.LIFTED if self._is_back(book):
+                self._write_again(replace(book, stage=Stage.LENT, blocks=()))
+            case Stage.LENT | Stage.RELEASED if new:
+                self._write(replace(grown, stage=Stage.LENT, tries=1), new)
+            case Stage.SECURED | Stage.UNSECURED if new and grown.parts > 1:
+                self._take_back(grown)  # what the ledger said of the missing part holds no longer
+            case Stage.SECURED | Stage.UNSECURED if new:
+                self._write(replace(grown, stage=Stage.TAKEN, tries=1), new)
+            case Stage.UNSECURED if self._is_back(book):
+                self._write_again(replace(book, stage=Stage.TAKEN))
+            case _:
+                pass
+
+    def _is_back(self, book: Book) -> bool:
+        """Whether all that is missing of a book lies there, and was not tried in vain."""
+        return bool(book.missing) and book.tries < _TRIES and self._on_pad(book.missing) == book.missing
 
     def _ask(self, book: Book) -> None:
         state = self.state
-        parts_seen = book.parts_seen if book.parts > 1 else None
         if state.phase is Phase.OFFER:
             self._put(replace(book, stage=Stage.ASKED))
             self._do(m.FindItem(state.visit, book.item_id))
         elif state.phase is Phase.BORROW and state.reader is not None:
             self._put(replace(book, stage=Stage.ASKED))
-            self._do(m.Checkout(state.visit, book.item_id, state.reader.card, parts_seen))
+            self._do(m.Checkout(state.visit, book.item_id, state.reader.card, book.parts_seen))
         elif state.phase is Phase.RETURN:
-            self._put(replace(book, stage=Stage.ASKED))
-            self._do(m.Checkin(state.visit, book.item_id, parts_seen))
+            self._take_back(book)
 
-    def _write(self, book: Book, uids: Iterable[bytes]) -> None:
+    def _take_back(self, book: Book) -> None:
+        self._put(replace(book, stage=Stage.ASKED, blocks=()))
+        self._do(m.Checkin(self.state.visit, book.item_id, book.parts_seen))
+
+    def _write(self, book: Book, uids: frozenset[bytes]) -> None:
         """Release (for a loan) or secure (otherwise) some tags of a book."""
-        wanted = [uid for uid in uids if uid not in book.pending]
-        self._put(replace(book, pending=book.pending | set(wanted)))
-        make = m.ReleaseTag if book.stage is Stage.LENT else m.SecureTag
-        self._do(*(make(self.state.visit, book.item_id, uid) for uid in sorted(wanted)))
+        self._put(replace(book, pending=book.pending | uids))
+        make = m.ReleaseTag if book.stage is Stage.LENT or is_own(book) else m.SecureTag
+        self._do(*(make(self.state.visit, book.item_id, uid) for uid in sorted(uids - book.pending)))
+
+    def _write_again(self, book: Book) -> None:
+        self._write(replace(book, tries=book.tries + 1), book.missing)
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -355,13 +400,21 @@ class _Turn:
             case m.LedgerFailed():
                 # The station cannot vouch for anything more; staff must look. What was recorded before stands.
                 self._set(out_of_service=answer.code)
-                if answer.item_id and (book := self._book(answer.item_id)):
-                    self._put(replace(book, stage=Stage.FAILED, blocks=(block(Code.CHIP_NOT_READ),)))
+                book = self._book(answer.item_id)
+                if book is not None and book.stage in (Stage.ASKED, Stage.UNDOING):
+                    self._put(replace(book, stage=Stage.FAILED, blocks=()))
                 self._end("failed")
             case m.StaffFound():
                 pass
+        self._maybe_over()
 
     def _card_found(self, found: m.CardFound) -> None:
+        if self.state.phase in (Phase.BORROW, Phase.RETURN):  # a scanned code that is no item we know
+            if found.patron is not None:
+                self._number(found.number, or_item=False)
+            elif self.state.setup.barcode_items:
+                self._scanned_item(found.number)
+            return
         if self.state.phase is not Phase.FINDING:
             return
         reader = Reader(found.number, found.patron, found.blocks, found.pin_set)
@@ -378,55 +431,69 @@ class _Turn:
             self._begin()
 
     def _begin(self) -> None:
-        """The reader may borrow; what waits on the pad is asked about now."""
-        self._set(phase=Phase.BORROW, books=tuple(replace(b, stage=Stage.SEEN) for b in self.state.books))
-        if not self.state.visit_open:
-            self._set(visit_open=True)
-            self._do(m.OpenVisit(self.state.visit))
+        """The reader may borrow; what waits on the pad is asked about now, but for what has only just come back."""
+        books = (Book(b.item_id, Stage.SEEN, b.uids, title=b.title, author=b.author) for b in self.state.books)
+        pad = (replace(t, old=t.returned) for t in self.state.pad)
+        self._set(phase=Phase.BORROW, visit_open=True, books=tuple(books), pad=tuple(pad))
+        self._do(m.OpenVisit(self.state.visit))
+        for book in self.state.books:
+            if not book.uids:
+                self._ask(book)  # taken by barcode: the pad will not bring it up
 
     def _item_found(self, found: m.ItemFound) -> None:
+        if self.state.phase in (Phase.BORROW, Phase.RETURN):
+            self._scanned_item(found.item_id)
+            return
         if self.state.phase is Phase.FINDING:  # a scanned code that is no card
             self._set(phase=Phase.OFFER)
         book = self._book(found.item_id) or Book(found.item_id, Stage.SEEN)
-        if self.state.phase is Phase.OFFER:
-            # Unknown here, or at home elsewhere: we cannot know of its loan, and a return is always taken.
-            foreign = found.item is None or found.item.branch != self.state.setup.branch
-            self._put(
-                replace(
-                    book,
-                    stage=Stage.WAITING,
-                    title=found.title.title if found.title else "",
-                    author=found.title.author if found.title else "",
-                    due=local_day(found.loan.due_at) if found.loan else None,
-                    on_loan=found.loan is not None or foreign,
-                )
+        # Unknown here, or at home elsewhere: we cannot know of its loan, and a return is always taken.
+        foreign = found.item is None or found.item.branch != self.state.setup.branch
+        self._put(
+            replace(
+                book,
+                stage=Stage.WAITING,
+                title=found.title.title if found.title else "",
+                author=found.title.author if found.title else "",
+                due=local_day(found.loan.due_at) if found.loan else None,
+                on_loan=found.loan is not None or foreign or found.to_secure,
             )
+        )
 
     def _checked_out(self, answered: m.CheckedOut) -> None:
-        book = self._book(answered.item_id)
-        if book is None:
+        book, result = self._book(answered.item_id), answered.answer
+        if book is None or book.stage is not Stage.ASKED:
             return
         if answered.title:
             book = replace(book, title=answered.title.title, author=answered.title.author)
-        result = answered.answer
         if isinstance(result, Refused):
-            yours = next((b for b in result.blocks if b.code is Code.ALREADY_YOURS), None)
-            self._put(replace(book, stage=Stage.REFUSED, blocks=(yours,) if yours else result.blocks))
-            if yours is None:
-                self._do(m.Sound("refused"))
+            self._refused(book, result.blocks, answered.loan)
             return
         book = replace(book, stage=Stage.LENT, entry=result.entry, due=local_day(result.loan.due_at), tries=1)
         if not book.uids:  # taken by barcode: there is no tag to release
             self._put(replace(book, stage=Stage.RELEASED))
             self._do(m.Sound("borrowed"))
-        elif self._on_pad(book.uids):
+        elif self._on_pad(book.uids) == book.uids:
             self._write(book, book.uids)
         else:
             self._put_back(book)
 
+    def _refused(self, book: Book, blocks: tuple[Block, ...], loan: Loan | None) -> None:
+        yours = tuple(b for b in blocks if b.code is Code.ALREADY_YOURS)
+        book = replace(book, stage=Stage.REFUSED, blocks=yours or blocks)
+        if not yours:
+            self._put(book)
+            self._do(m.Sound("refused"))
+        else:
+            self._write(replace(book, due=local_day(loan.due_at) if loan else None, tries=1), self._on_pad(book.uids))
+
+    def _put_back(self, book: Book) -> None:
+        self._put(replace(book, stage=Stage.LIFTED, blocks=(block(Code.LIFTED_TOO_SOON),)))
+        self._do(m.Sound("put_back"))
+
     def _checked_in(self, answered: m.CheckedIn) -> None:
         book, result = self._book(answered.item_id), answered.answer
-        if book is None:
+        if book is None or book.stage is not Stage.ASKED:
             return
         book = replace(
             book,
@@ -436,80 +503,75 @@ class _Turn:
             author=result.title.author if result.title else book.author,
             put_aside=result.put_aside,
             blocks=result.notices,
-            doubtful=book.uids,
-            done=frozenset(),
             tries=1,
         )
-        if not book.uids:
+        if here := self._on_pad(book.missing):
+            self._write(book, here)
+        elif book.uids:
+            self._settled(book, None)
+        else:  # taken by barcode
             self._put(replace(book, stage=Stage.SECURED))
             self._do(m.Sound("put_aside" if book.put_aside else "returned"))
-        else:
-            self._write(book, book.uids)
 
     def _tag_answered(self, answered: m.TagAnswered) -> None:
-        book = self._book(answered.item_id)
+        book, result = self._book(answered.item_id), answered.result
         if book is None or answered.uid not in book.pending:
             return
-        uid, result = answered.uid, answered.result
-        book = replace(book, pending=book.pending - {uid})
+        book, fault = replace(book, pending=book.pending - {answered.uid}), None
         if isinstance(result, SecurityChanged):
-            book = replace(book, done=book.done | {uid}, doubtful=book.doubtful - {uid})
-            if book.stage is Stage.LENT:
-                book = replace(book, doubtful=book.doubtful | {uid})  # released: unsecured under an open loan
-        elif answered.sent or (result is not None and not isinstance(result, SecurityUnchanged)):
-            book = replace(book, doubtful=book.doubtful | {uid})
+            book = replace(book, done=book.done | {answered.uid})
+        elif result is not None:
+            fault = result.fault
         self._put(book)
         if not book.pending:
-            self._settled(
-                book, result.fault if result is not None and not isinstance(result, SecurityChanged) else None
-            )
+            self._settled(book, fault)
 
     def _settled(self, book: Book, fault: TagFault | None) -> None:
         """No tag of the book is being written any more: is it as wanted?"""
-        missing = book.uids - book.done
-        again = fault not in (TagFault.LOCKED, TagFault.NO_SUCH_BLOCK) and book.tries < _TRIES
+        here = self._on_pad(book.missing) == book.missing
+        again = fault not in _FOR_EVER and book.tries < _TRIES and here
+        unsecured = block(Code.CHIP_NOT_SECURED)
         match book.stage:
-            case Stage.LENT if not missing:
+            case Stage.LENT if not book.missing:
                 self._put(replace(book, stage=Stage.RELEASED))
                 self._do(m.Sound("borrowed"))
-            case Stage.LENT if not self._on_pad(missing):
-                self._put_back(book)
             case Stage.LENT if again and self.state.phase is not Phase.ENDING:
-                self._write(replace(book, tries=book.tries + 1), missing)
+                self._write_again(book)
+            case Stage.LENT if not here or fault is TagFault.GONE:
+                self._put_back(book)
             case Stage.LENT:
                 self._undo(book)
-            case Stage.TAKEN if not missing and not book.whole:
+            case Stage.TAKEN if not book.missing and not book.whole:
                 self._put(replace(book, stage=Stage.UNSECURED))  # its repair row waits for the other parts
                 self._do(m.Sound("put_aside"))
-            case Stage.TAKEN if not missing:
-                self._put(replace(book, stage=Stage.SECURED))
+            case Stage.TAKEN if not book.missing:
+                blocks = tuple(b for b in book.blocks if b != unsecured)
+                self._put(replace(book, stage=Stage.SECURED, blocks=blocks))
                 self._do(m.MarkSecured(self.state.visit, book.item_id))
                 self._do(m.Sound("put_aside" if book.put_aside else "returned"))
-            case Stage.TAKEN if again and self._on_pad(missing):
-                self._write(replace(book, tries=book.tries + 1), missing)
+            case Stage.TAKEN if again:
+                self._write_again(book)
             case Stage.TAKEN:
-                self._put(replace(book, stage=Stage.UNSECURED, blocks=(block(Code.CHIP_NOT_SECURED),)))
+                tries = _TRIES if fault in _FOR_EVER else book.tries
+                self._put(replace(book, stage=Stage.UNSECURED, blocks=(unsecured, *book.blocks), tries=tries))
                 self._do(m.Sound("put_aside"))
-            case Stage.FAILED if book.whole and not (book.doubtful - book.done):
+            case Stage.FAILED if not book.missing and book.whole:
                 self._do(m.MarkSecured(self.state.visit, book.item_id))
+            case Stage.FAILED | Stage.REFUSED if book.missing and again:
+                self._write_again(book)
             case _:
                 pass
-        self._maybe_over()
 
     def _undo(self, book: Book) -> None:
         self._put(replace(book, stage=Stage.UNDOING, blocks=(block(Code.CHIP_NOT_RELEASED),)))
-        self._do(m.Undo(self.state.visit, book.item_id, book.entry, tag_to_secure=bool(book.doubtful)))
+        self._do(m.Undo(self.state.visit, book.item_id, book.entry))
 
     def _undone(self, undone: m.Undone) -> None:
         book = self._book(undone.item_id)
         if book is None or book.stage is not Stage.UNDOING:
             return
-        book = replace(book, stage=Stage.FAILED, done=frozenset())
-        self._put(book)
         self._do(m.Sound("refused"))
-        if book.doubtful and self._on_pad(book.doubtful):
-            self._write(book, book.doubtful)
-        self._maybe_over()
+        self._write(replace(book, stage=Stage.FAILED, done=frozenset(), tries=1), self._on_pad(book.uids))
 
     def _renewed(self, answered: m.Renewed) -> None:
         result = answered.answer
@@ -519,8 +581,9 @@ class _Turn:
         others = tuple(r for r in self.state.renewals if r[0] != answered.item_id)
         self._set(renewals=(*others, (answered.item_id, good, blocks, due)))
         book = self._book(answered.item_id)
-        if book is not None and book.stage is Stage.REFUSED:
-            self._put(replace(book, due=due or book.due, blocks=blocks or book.blocks, renewed=good))
+        if book is not None and is_own(book):
+            yours = tuple(b for b in book.blocks if b.code is Code.ALREADY_YOURS)
+            self._put(replace(book, due=due or book.due, blocks=(*blocks, *yours), renewed=good))
         self._do(m.Sound("borrowed" if good else "refused"))
 
     def _pin_answered(self, answered: m.PinAnswered) -> None:
@@ -546,7 +609,7 @@ class _Turn:
     # --- fingers ------------------------------------------------------------------------------------------------------
 
     def _touch(self, touch: Touch) -> None:
-        warned = self.state.phase in _ATTENDED and self.state.clock >= self.state.warning_at
+        warned = self.state.phase in ATTENDED and self.state.clock >= self.state.warning_at
         self._active()
         state = self.state
         match touch.action:
@@ -591,7 +654,8 @@ class _Turn:
                 if state.phase is Phase.STAFF:
                     self._set(out_of_service="STAFF" if touch.action is Action.OUT_OF_SERVICE else "")
             case Action.REPAIR_DONE:
-                if state.phase is Phase.STAFF:
+                repairs = state.staff.repairs if state.phase is Phase.STAFF and state.staff else ()
+                if any(repair.item_id == touch.argument for repair in repairs):
                     self._do(m.MarkSecured(state.visit, touch.argument), m.FindStaff())
 
     def _wants_account(self) -> None:
@@ -614,41 +678,38 @@ class _Turn:
             self._home()
 
     def _renew(self, item_id: str) -> None:
-        state = self.state
-        if state.reader is None or state.phase not in (Phase.BORROW, Phase.ACCOUNT):
+        state, own = self.state, self._book(item_id)
+        if state.reader is None:
             return
-        everything = [line.loan.item_id for line in state.account.loans] if state.account else []
-        chosen = [item_id] if item_id else everything
-        self._do(*(m.Renew(state.visit, one, state.reader.card) for one in chosen))
-        if state.phase is Phase.ACCOUNT:
+        if state.phase is Phase.ACCOUNT and state.account is not None:
+            chosen = [item_id] if item_id else [line.loan.item_id for line in state.account.loans]
+            self._do(*(m.Renew(state.visit, one, state.reader.card) for one in chosen))
             self._do(m.FindAccount(state.visit, state.reader.card))
+        elif state.phase is Phase.BORROW and own is not None and is_own(own):
+            self._do(m.Renew(state.visit, item_id, state.reader.card))
 
     def _return(self, item_id: str) -> None:
-        state = self.state
+        state, own = self.state, self._book(item_id)
         if state.phase is Phase.OFFER:
             self._set(phase=Phase.RETURN, returning=True, visit_open=True)
             self._do(m.OpenVisit(state.visit))
             for book in state.books:
-                if book.stage is Stage.WAITING and book.on_loan:
-                    self._ask(book)
-                elif book.stage is Stage.WAITING:
+                if book.on_loan:
+                    self._take_back(book)
+                else:
                     self._put(replace(book, stage=Stage.REFUSED, blocks=(block(Code.NOT_ON_LOAN),)))
-            return
-        own = self._book(item_id)
-        if state.phase is Phase.BORROW and own is not None and is_own(own):
-            parts_seen = own.parts_seen if own.parts > 1 else None
-            self._put(replace(own, stage=Stage.ASKED, blocks=()))
-            self._do(m.Checkin(state.visit, item_id, parts_seen))
+        elif state.phase is Phase.BORROW and own is not None and is_own(own) and not own.pending:
+            self._take_back(replace(own, done=frozenset()))
 
     def _print(self, wanted: bool) -> None:
         state = self.state
         if state.phase is not Phase.DONE or state.receipt not in (Receipt.ASKED, Receipt.FAILED):
             return
-        if not wanted:
+        if not wanted or state.tick is None:
             self._home()
             return
         self._set(receipt=Receipt.PRINTING)
-        self._do(m.Print(state.visit, receipt_of(state)))
+        self._do(m.Print(state.visit, receipt_of(state, state.tick.now)))
 
     def _key(self, touch: Touch) -> None:
         state, pin = self.state, self.state.pin
@@ -672,26 +733,27 @@ class _Turn:
 
     def _end(self, outcome: str, *, show: bool = False) -> None:
         """Finish what is under way, then close the visit; ``show`` what was done and offer the receipt."""
-        if self.state.phase is Phase.ENDING:
+        if self.state.phase is Phase.ENDING and outcome != "failed":
             return
         self._set(phase=Phase.ENDING, outcome=outcome, receipt=Receipt.ASKED if show else Receipt.NOT_OFFERED)
-        for book in self.state.books:
-            if book.stage is Stage.LIFTED:
-                self._undo(replace(book, blocks=(block(Code.LIFTED_TOO_SOON),)))
         self._maybe_over()
 
     def _maybe_over(self) -> None:
+        """Close the visit that is ending, once nothing is under way."""
         busy = any(b.pending or b.stage in (Stage.ASKED, Stage.UNDOING) for b in self.state.books)
         if self.state.phase is not Phase.ENDING or busy:
             return
         lifted = [b for b in self.state.books if b.stage is Stage.LIFTED]
-        if lifted:
-            for book in lifted:
+        for book in lifted:
+            if self._is_back(book):
+                self._write_again(replace(book, stage=Stage.LENT, blocks=()))
+            else:
                 self._undo(book)
+        if lifted:
             return
         show = self.state.receipt is Receipt.ASKED
         self._close(self.state.outcome)
-        if show and any(b.stage in (Stage.RELEASED, Stage.SECURED, Stage.UNSECURED) for b in self.state.books):
+        if show and any(b.stage is Stage.RELEASED or b.stage in CAME_BACK for b in self.state.books):
             can_print = self.state.is_well(self.state.setup.printer)
             self._set(phase=Phase.DONE, receipt=Receipt.ASKED if can_print else Receipt.NOT_OFFERED)
             self._set(pad=tuple(replace(t, old=True) for t in self.state.pad))
@@ -705,7 +767,7 @@ class _Turn:
         if not state.visit_open:
             return
         out = sum(b.stage is Stage.RELEASED for b in state.books)
-        back = sum(b.stage in (Stage.SECURED, Stage.UNSECURED, Stage.TAKEN) for b in state.books)
+        back = sum(b.stage in CAME_BACK for b in state.books)
         renewed = sum(good for _item, good, _blocks, _due in state.renewals)
         category = state.reader.category if state.reader else ""
         self._set(visit_open=False)
@@ -716,16 +778,16 @@ class _Turn:
 
         What lies on the pad is old from now on, but for the tags to ``keep``, which have only just come.
         """
+        self._close("done")
         state = self.state
-        if state.visit_open:
-            self._close("done")
+        back = frozenset(uid for b in state.books if b.stage in CAME_BACK for uid in b.uids)
         self.state = State(
             state.setup,
             visit=state.visit + 1,  # a late answer finds nobody
             tick=state.tick,
             language=state.setup.language,
             devices=state.devices,
-            pad=tuple(replace(t, old=t.uid not in keep) for t in state.pad),
+            pad=tuple(replace(t, old=t.uid not in keep, returned=t.returned or t.uid in back) for t in state.pad),
             active_at=state.clock,
             out_of_service=state.out_of_service,
         )
@@ -733,6 +795,7 @@ class _Turn:
 
 def unreadable(state: State) -> tuple[tuple[PadTag, Block], ...]:
     """The tags on the pad that are no item we can name, each with what to say of it."""
+    ours = {b.item_id: b.uids for b in state.books}
     found = []
     for tag in state.pad:
         if not tag.steady or tag.old:
@@ -747,24 +810,41 @@ def unreadable(state: State) -> tuple[tuple[PadTag, Block], ...]:
             case DamagedTag():
                 found.append((tag, block(Code.CHIP_DAMAGED)))
             case _:
-                pass
+                # In a return both chips of one number are taken; of two to borrow one is enough.
+                twin = tag.item is not None and tag.uid not in ours.get(tag.item.item_id, {tag.uid})
+                if twin and state.phase is Phase.BORROW:
+                    found.append((tag, block(Code.CHIP_DAMAGED)))
     return tuple(found)
 
 
-def receipt_of(state: State) -> m.ReceiptFacts:
+def _part(content: LibraryTag) -> tuple[int, int]:
+    """Which part of how many; numbers that make no sense mean nothing, as on an item of one part."""
+    odd = TagWarning.PARTS_ODD in content.warnings
+    return (1, 1) if odd else (content.part_number, content.parts_in_item)
+
+
+def _one_for_each_part(book: Book, contents: dict[bytes, LibraryTag]) -> dict[bytes, LibraryTag]:
+    """The tags without those that repeat the number and part of another: of each part the one that was met first."""
+    chosen = {_part(content)[0]: uid for uid, content in contents.items() if uid in book.uids}
+    for uid, content in contents.items():
+        number = _part(content)[0]
+        if book.stage is Stage.SEEN or number not in book.seen:
+            chosen.setdefault(number, uid)
+    return {uid: contents[uid] for uid in chosen.values()}
+
+
+def receipt_of(state: State, at: datetime) -> m.ReceiptFacts:
     """What the receipt of this visit says: released (or returned) items, and what was refused with its reason."""
-    good = (Stage.SECURED, Stage.UNSECURED) if state.returning else (Stage.RELEASED,)
+    returned = not any(b.stage is Stage.RELEASED for b in state.books)
     lines = tuple(
-        m.ReceiptLine(b.item_id, b.title or b.item_id, b.due if b.stage is Stage.RELEASED else None)
+        m.ReceiptLine(b.item_id, b.title or b.item_id, None if returned else b.due)
         for b in reversed(state.books)
-        if b.stage in good
+        if (b.stage in CAME_BACK if returned else b.stage is Stage.RELEASED)
     )
     failed = tuple(
         m.ReceiptLine(b.item_id, b.title or b.item_id, None, b.blocks)
         for b in reversed(state.books)
-        if b.stage in (Stage.REFUSED, Stage.FAILED) and not is_own(b) and not state.returning
+        if b.stage in (Stage.REFUSED, Stage.FAILED) and not is_own(b) and not returned
     )
-    card = state.reader.card[-4:] if state.reader and not state.returning else ""
-    if state.tick is None:
-        raise ValueError("a receipt needs the time")
-    return m.ReceiptFacts(state.returning, lines + failed, card, state.language, state.tick.now)
+    card = state.reader.card[-4:] if state.reader and not returned else ""
+    return m.ReceiptFacts(returned, lines + failed, card, state.language, at)

@@ -177,12 +177,10 @@ class DonePage(Page):
         return look.rect(2.5, 27, 32, 37.5) if not look.small else look.rect(2.5, 29.2, 56.5, 36.7)
 
     def slip_at(self, look: Look, text: PageText) -> Box:
-        """The date slip, as long as its lines need on the upright screen."""
+        """The date slip; it has the room of the question's pictures when nothing is asked."""
+        note = 5.4 if text.note else 0.0
         if look.portrait:
-            # With no note under it and no question below, the slip has their room.
-            foot = 55.2 if text.note else 60.0
-            foot = foot if text.keys[1:] else foot + 11
-            return look.rect(3.7, 27.9, 96.3, foot)
+            return look.rect(3.7, 27.9, 96.3, (60.6 if text.asks else 69.5) - note)
         if not look.small:
             return look.rect(36.5, 16.5, 97.0, 76.5 if text.note else 87)
         return look.rect(2, 38, 56.5, 86.5 if not text.note else 75.0)
@@ -192,14 +190,14 @@ class DonePage(Page):
         if not text.note:
             return NOWHERE
         if look.portrait:
-            foot = 60.6 if text.keys[1:] else 71.6
+            foot = 60.6 if text.asks else 69.5
             return look.rect(3.7, foot - 4.6, 96.3, foot)
         return look.rect(36.5, 79, 97.0, 87.5) if not look.small else look.rect(2, 77, 56.5, 86.8)
 
     def question_at(self, look: Look, text: PageText) -> Box:
         """The question about the receipt, or how it stands."""
         if look.portrait:
-            return look.rect(5.9, 61.4, 94.1, 66.2) if text.keys[1:] else look.rect(5.9, 72.4, 94.1, 79.0)
+            return look.rect(5.9, 61.4, 94.1, 66.2) if text.asks else look.rect(5.9, 70.4, 94.1, 77.2)
         return look.rect(2.5, 38, 32, 47.5) if not look.small else look.rect(59, 15.5, 98, 30)
 
     def key_at(self, look: Look, text: PageText, number: int) -> Box:
@@ -208,10 +206,8 @@ class DonePage(Page):
             return NOWHERE
         both = len(text.keys) == 2
         if look.portrait:
-            x, y, wide, high = look.rect(3.7, 66.8, 96.3, 84.0) if both else look.zone("frame", "dock")
-            if not both:
-                return (x, y, wide, high)
-            each = round((wide - look.size("button_gap")) / 2)
+            x, y, wide, high = look.rect(3.7, 66.8, 96.3, 84.0) if text.asks else look.rect(3.7, 78.2, 96.3, 86.0)
+            each = round((wide - look.size("button_gap")) / 2) if both else wide
             return (x + number * (wide - each), y, each, high)
         if look.small:
             box = look.rect(59, 31, 98, 51.5), look.rect(59, 53.5, 98, 74)
@@ -222,7 +218,7 @@ class DonePage(Page):
     def count_at(self, look: Look, text: PageText) -> Box:
         """The seconds left."""
         if look.portrait:
-            return look.rect(5.9, 85.2, 94.1, 91.2) if text.keys[1:] else look.rect(5.9, 91.0, 94.1, 92.2)
+            return look.rect(5.9, 85.2, 94.1, 91.2) if text.asks else look.rect(5.9, 86.8, 94.1, 92.0)
         return look.rect(2.5, 80.2, 32, 90.0) if not look.small else look.rect(59, 75, 98, 87.5)
 
     def pictured(self, look: Look, key: object) -> bool:

@@ -297,7 +297,8 @@ class KeyButton(Pressable):
         x, y, wide, high = self.area
         if self.sunk < 0.5:
             brush.shadow("button", self.area, radius)
-        brush.round((x, y, wide, min(high - down, high - edge + radius)), edge_role, radius)
+        # No higher than it must be, or its dark rim shows around the face.
+        brush.round((x, y, wide, min(high - down - 2, edge + 2 * radius + 2)), edge_role, radius)
         top = (x, y + edge - down, wide, high - edge)
         if border:
             brush.framed(top, face, border, look.control, radius)

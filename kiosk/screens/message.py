@@ -24,7 +24,8 @@ class Scenelet(Painted):
             return
         look = self.look
         refused = self.what == "card"
-        brush.rect(self.area, "refused_ground" if refused else "warning_ground")
+        top = look.height - look.size("header") - self.y - look.px(4)
+        brush.rect((self.x, self.y, self.width, top), "refused_ground" if refused else "warning_ground")
         x, y = middle(self.area)
         side = min(self.width * (0.47 if look.portrait else 0.66), self.height * 1.15)
         if refused:
@@ -112,7 +113,10 @@ class MessagePage(Page):
         desk = self.desk_at(look)
         left = desk[0] + desk[2] + look.px(look.profile.space(44))
         right = x + wide - look.px(look.profile.space(24))
-        lower = high * 0.34
+        # Where the card is low the sentence has it for itself.
+        lower = high * 0.34 if look.portrait else high * 0.08
+        if not upper and not look.portrait:
+            return NOWHERE
         if upper:
             return (left, y + lower, right - left, high - lower - high * 0.08)
         return (left, y + high * 0.06, right - left, lower - high * 0.02)

@@ -9,7 +9,7 @@ from kivy.uix.widget import Widget
 
 from kiosk.screens.done import ring
 from kiosk.screens.kit import FIRST_LOOK, NOWHERE, Painted, load, send
-from kiosk.screens.paint import Brush
+from kiosk.screens.paint import Brush, lines_of
 from kiosk.screens.theme import Box, Look
 from kiosk.screens.words import DialogText
 
@@ -57,6 +57,30 @@ class Countdown(Painted):
         brush.text(self.unit, (x - side / 2, foot, side, body), body, 600, "text", align="center")
 
 
+class Points(Painted):
+    """Sentences one below the other, each after a small diamond."""
+
+    lines = ObjectProperty(())
+    watch: ClassVar[tuple[str, ...]] = ("lines",)
+
+    def paint(self, brush: Brush) -> None:
+        look = self.look
+        px = look.step("lead" if not look.small else "body")
+        indent = px * 1.3
+        while True:
+            broken = [lines_of(line, self.width - indent, 500, int(px), 3) for line in self.lines]
+            tall = sum(len(lines) * px * 1.24 for lines in broken) + px * 0.62 * (len(broken) - 1)
+            if tall <= self.height or px <= look.step("fine") * 0.7:
+                break
+            px -= 1
+        y = self.top - max(0.0, self.height - tall) * 0.25
+        for lines in broken:
+            brush.diamond(self.x + px * 0.4, y - px * 0.62, px * 0.26, "diamond_1")
+            high = len(lines) * px * 1.24
+            brush.lines(lines, (self.x + indent, y - high, self.width - indent, high), int(px), 500, leading=1.24)
+            y -= high + px * 0.62
+
+
 class Dialog(Widget):
     """A question or help over the page; it takes every touch, so that nothing under it can be pressed."""
 
@@ -93,12 +117,16 @@ class Dialog(Widget):
         return (0.0, 0.0, look.width, look.height)
 
     def lines(self, said: object) -> str:
-        """Its sentences, each on a line of its own."""
-        return "\n".join(said.lines) if isinstance(said, DialogText) else ""
+        """The sentences of a question, each on a line of its own."""
+        return "\n".join(said.lines) if isinstance(said, DialogText) and self.asks(said) else ""
 
-    def most(self, said: object) -> int:
-        """How many lines they may take: a question's sentences stand on one each, help may wrap."""
-        return (len(said.lines) * (1 if said.seconds is not None else 2)) if isinstance(said, DialogText) else 1
+    def asks(self, said: object) -> bool:
+        """Whether it is a question with a time, not an explanation."""
+        return isinstance(said, DialogText) and said.seconds is not None
+
+    def points(self, said: object) -> tuple[str, ...]:
+        """The sentences of an explanation."""
+        return said.lines if isinstance(said, DialogText) and not self.asks(said) else ()
 
     def on_touch_down(self, touch: Any) -> bool:
         if not super().on_touch_down(touch):

@@ -33,6 +33,7 @@ from kivy.graphics import (
     Scale,
     SmoothLine,
     SmoothRoundedRectangle,
+    Translate,
 )
 from kivy.graphics.texture import Texture
 
@@ -42,8 +43,12 @@ from kiosk.screens.type import FONTS, GLYPHS, Face, Run, break_lines, face, is_p
 
 #: How many times larger a mask is painted than it is used; a power of two.
 FINER = 4
+#: Drawings wider than this, in pixels, are painted only at twice their size.
+LARGE = 160
+#: The scenery is painted in so many strips.
+SCENERY_STRIPS = 6
 #: The most texts whose pixels are kept.
-KEPT_TEXTS = 400
+KEPT_TEXTS = 160
 
 _texts: dict[tuple[str, int, int], tuple[tuple[Any, float, float], ...]] = {}
 _masks: dict[tuple[object, ...], Any] = {}
@@ -168,14 +173,15 @@ def _put(shape: shapes.Shape, fx: float, fy: float, height: float) -> None:
 def _mask(drawing: shapes.Drawing, layer: int, width: int, height: int) -> Any:
     key = (drawing, layer, width, height)
     if key not in _masks:
-        large = (width * FINER, height * FINER)
+        finer = FINER if max(width, height) <= LARGE else 2
+        large = (width * finer, height * finer)
         fbo = Fbo(size=large)
         _clear(fbo)
         with fbo:
             for shape in drawing.layers[layer].shapes:
                 _put(shape, large[0] / drawing.width, large[1] / drawing.height, large[1])
         fbo.draw()
-        _masks[key] = _halved(fbo.texture, int(math.log2(FINER)))
+        _masks[key] = _halved(fbo.texture, int(math.log2(finer)))
     return _masks[key]
 
 
@@ -214,65 +220,78 @@ def _weave(pattern: str) -> tuple[Any, brocade.Weave]:
 
 
 def scenery(width: int, height: int, profile: str, *, night: bool) -> Any:
-    """Sky, sun or moon, and hills with rows of tea, as one texture of this size (visual language, section 7)."""
+    """Sky, sun or moon, and hills with rows of tea, as one texture of this size (visual language, section 7).
+
+    Painted at twice the size in strips, because the whole of it would need more memory than all the rest.
+    """
     key = ("scenery", width, height, profile, night)
-    if key in _masks:
-        return _masks[key]
+    if key not in _masks:
+        final = Fbo(size=(width, height))
+        with final:
+            ClearColor(0, 0, 0, 1)
+            ClearBuffers()
+            Color(1, 1, 1, 1)
+        final.draw()
+        strip = -(-height // SCENERY_STRIPS)
+        for number in range(SCENERY_STRIPS):
+            fbo = Fbo(size=(2 * width, 2 * strip))
+            with fbo:
+                ClearColor(*rgb(tokens()["color"]["scenery"]["sky"]), 1)
+                ClearBuffers()
+                PushMatrix()
+                Translate(0, -2 * strip * number)
+                _hills(2 * width, 2 * height, profile, night=night)
+                PopMatrix()
+            fbo.draw()
+            with final:
+                Color(1, 1, 1, 1)
+                Rectangle(texture=fbo.texture, pos=(0, strip * number), size=(width, strip))
+            final.draw()
+            final.clear()
+        _masks[key] = final.texture
+    return _masks[key]
+
+
+def _hills(wide: int, high: int, profile: str, *, night: bool) -> None:
+    """Add the scenery's instructions to the canvas in use."""
     told = tokens()["color"]["scenery"]
     place = told["geometry"]
     here = place[profile]
-    wide, high = width * 2, height * 2
     scale = wide / {"portrait": 1080, "landscape": 1920, "small": 1024}[profile]
     line = place["row_width_small_px" if profile == "small" else "row_width_px"] * scale
+    dim = 0.8 if night else 1.0
 
-    def tone(value: str) -> Color:
+    def tone(value: str, part: float = 1.0) -> None:
         red, green, blue = rgb(value)
-        dim = 0.8 if night else 1.0
-        return Color(red * dim, green * dim, blue * dim, 1)
+        Color(red * part, green * part, blue * part, 1)
 
     def disc(x: float, y: float, radius: float) -> None:
         Ellipse(pos=(x - radius, y - radius), size=(2 * radius, 2 * radius), segments=180)
 
-    fbo = Fbo(size=(wide, high))
-    with fbo:
-        ClearColor(*rgb(told["sky"]), 1)
-        ClearBuffers()
-        x, y, radius = here["sun"][0] * wide, (1 - here["sun"][1]) * high, here["sun"][2] * scale
-        if night:
-            for halo in zip(told["halo"][:2], place["halo_radii"][1:], strict=True):
-                Color(*rgb(halo[0]))
-                disc(x, y, radius * halo[1] * 0.8)
-            Color(*rgb(told["moon"]))
-            disc(x, y, radius * 0.7)
-        else:
-            for value, times in zip(told["halo"], place["halo_radii"], strict=True):
-                Color(*rgb(value))
-                disc(x, y, radius * times)
-            Color(*rgb(told["sun_outer"]))
-            disc(x, y, radius)
-            Color(*rgb(told["sun"]))
-            disc(x, y, radius * place["sun_inner"])
-        for (hx, hy, hrx, hry, rows), colours in zip(here["hills"], told["hills"], strict=True):
-            cx, cy, rx, ry = hx * wide, (1 - hy) * high, hrx * wide, hry * high
-            tone(colours["fill"])
-            Ellipse(pos=(cx - rx, cy - ry), size=(2 * rx, 2 * ry), segments=240)
-            tone(colours["rows"])
-            for row in range(1, rows + 1):
-                part = 1 - place["row_step"] * row
-                Line(
-                    ellipse=(cx - rx * part, cy - ry * part, 2 * rx * part, 2 * ry * part, 0, 360, 240),
-                    width=line / 2,
-                )
-    fbo.draw()
-    final = Fbo(size=(width, height))
-    with final:
-        ClearColor(0, 0, 0, 1)
-        ClearBuffers()
-        Color(1, 1, 1, 1)
-        Rectangle(texture=fbo.texture, size=(width, height))
-    final.draw()
-    _masks[key] = final.texture
-    return final.texture
+    x, y, radius = here["sun"][0] * wide, (1 - here["sun"][1]) * high, here["sun"][2] * scale
+    if night:
+        for value, times in zip(told["halo"][:2], place["halo_radii"][1:], strict=True):
+            tone(value)
+            disc(x, y, radius * times * 0.8)
+        tone(told["moon"])
+        disc(x, y, radius * 0.7)
+    else:
+        for value, times in zip(told["halo"], place["halo_radii"], strict=True):
+            tone(value)
+            disc(x, y, radius * times)
+        tone(told["sun_outer"])
+        disc(x, y, radius)
+        tone(told["sun"])
+        disc(x, y, radius * place["sun_inner"])
+    for (hx, hy, hrx, hry, rows), colours in zip(here["hills"], told["hills"], strict=True):
+        cx, cy, rx, ry = hx * wide, (1 - hy) * high, hrx * wide, hry * high
+        tone(colours["fill"], dim)
+        Ellipse(pos=(cx - rx, cy - ry), size=(2 * rx, 2 * ry), segments=240)
+        tone(colours["rows"], dim)
+        for row in range(1, rows + 1):
+            part = 1 - place["row_step"] * row
+            around = (cx - rx * part, cy - ry * part, 2 * rx * part, 2 * ry * part, 0, 360, 240)
+            Line(ellipse=around, width=line / 2)
 
 
 # --- the brush --------------------------------------------------------------------------------------------------------
@@ -322,8 +341,10 @@ class Brush:
         if self.look.theme.plain:
             return
         told = tokens()["shadow"][name]
-        blur, radius = int(self.look.px(told["blur"])), int(radius)
         x, y, wide, high = box
+        radius = int(radius)
+        # Nine parts need room: a low thing casts a tighter shadow.
+        blur = int(max(2, min(self.look.px(told["blur"]), (min(wide, high) - 2 * radius) / 2 - 1)))
         drop = self.look.px(-told["offset"][1])
         self.tint(rgb(told["color"]), told["alpha"])
         edge = blur + radius + blur

@@ -184,7 +184,10 @@ class Spine(Pressable):
         cloth = look.theme[f"cloth_{self.entry.cloth}"]
         board = look.px(told["board"] if not look.small else 6)
         brush.shadow("spine", spine, radius)
-        brush.round(spine, darker(cloth, told["board_darken"]), radius, self.shade)
+        # Only the boards are dark: a whole spine under the cloth would be painted twice.
+        dark = darker(cloth, told["board_darken"])
+        brush.round((x, y, wide, board + radius), dark, (0, 0, radius, radius), self.shade)
+        brush.round((x, y + high - board - radius, wide, board + radius), dark, (radius, radius, 0, 0), self.shade)
         brush.rect((x, y + board, wide, high - 2 * board), cloth, self.shade)
         for left, width in bands:
             brush.rect((x + left, y, width, high), "spine_band", self.shade)
@@ -247,7 +250,7 @@ class Spine(Pressable):
             brush.framed(box, entry.slip_ground, entry.slip_bar, look.stroke("control"), radius)
             brush.rect((box[0], box[1] + radius, bar, box[3] - radius), entry.slip_bar)
         else:
-            brush.round(box, entry.slip_bar, (0, 0, radius, radius))
+            brush.round((box[0], box[1], bar + radius, box[3]), entry.slip_bar, (0, 0, 0, radius))
             brush.round((box[0] + bar, box[1], box[2] - bar, box[3]), entry.slip_ground, (0, 0, radius, 0))
         px = look.step("body")
         text_x = self.x + look.px(look.profile.space(tokens()["spine"]["title_x"]))
@@ -508,7 +511,8 @@ class Slab(Pressable):
         else:
             if not self.centred:
                 brush.shadow("slab", self.area, radius)
-            brush.round((self.x, top[1] - edge, self.width, self.height - 2), "slab_edge", radius)
+            low = min(top[3], edge + 2 * radius + 2)
+            brush.round((self.x, top[1] - edge, self.width, low), "slab_edge", radius)
             brush.round(top, "pad_slab", radius)
         px = look.step(self.step)
         side = round(px * 1.15)
@@ -523,6 +527,8 @@ class Slab(Pressable):
             brush.text(more, (left, top[1], more_wide, top[3]), px, 600, "slab_accent")
         wide = self.width - room * 1.4 - side * 1.6 - more_wide
         lines = lines_of(said, wide, 600, int(px), 1)
+        if self.short and lines and lines[0].endswith("…"):
+            lines = lines_of(self.short, wide, 600, int(px), 1)
         width = max((text_width(line, 600, px) for line in lines), default=0.0)
         left = self.x + (self.width - width - side * 1.75) / 2 if self.centred else self.x + room
         icon = {1: "pad_1", 2: "pad_2"}.get(int(self.arcs), "pad")

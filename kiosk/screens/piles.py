@@ -113,19 +113,19 @@ class AccountPage(PilePage):
 
     def headline_at(self, look: Look) -> Box:
         if look.portrait:
-            return look.rect(5.9, 10.2, 94.1, 15.4)
+            return look.rect(5.9, 9.8, 94.1, 14.8)
         return look.rect(2.5, 14.5, 32, 25.5) if not look.small else look.rect(71.1, 14.8, 98, 33)
 
     def note_at(self, look: Look, note: str) -> Box:
         """Under the headline: it takes a line of its own where there is something to say."""
         if look.portrait:
-            return look.rect(5.9, 15.2, 94.1, 18.0)
+            return look.rect(5.9, 14.8, 94.1, 18.2)
         return look.rect(2.5, 25.5, 32, 32.5) if not look.small else look.rect(71.1, 33, 98, 49)
 
     def counters_at(self, look: Look, note: str) -> Box:
         """Side by side on an upright screen, two by two beside the pile."""
         if look.portrait:
-            return look.rect(3.7, 18.6, 96.3, 26.6) if note else look.rect(3.7, 17, 96.3, 25.2)
+            return look.rect(3.7, 18.9, 96.3, 26.6) if note else look.rect(3.7, 16.4, 96.3, 24.6)
         if look.small:
             return look.rect(2, 15.2, 68.8, 31.2)
         return look.rect(2.5, 33.5, 31, 59.5)
@@ -133,7 +133,7 @@ class AccountPage(PilePage):
     def pile_at(self, look: Look, note: str) -> Box:
         """The rest of the body."""
         if look.portrait:
-            return look.rect(3.7, 28.4 if note else 27.2, 96.3, 80.6)
+            return look.rect(3.7, 27.6 if note else 25.8, 96.3, 80.9)
         return look.rect(35.6, 14.2, 97.5, 90.2) if not look.small else look.rect(2, 32.5, 68.8, 87.6)
 
 

@@ -68,15 +68,15 @@ class Item(Painted):
         pad = look.px(look.profile.space(40))
         x, wide, high = self.x + pad, self.width - 2 * pad, self.height - 1.2 * pad
         px = float(look.step("h1"))
-        state = f"{entry.word} {entry.detail}".strip()
         icon = "reading_0" if entry.icon == "reading" else entry.icon
         rows: list[tuple[str, int, str, str]] = []
         for _ in range(24):
             size = int(px)
             rows = [(line, 700, "text", "") for line in lines_of(entry.title, wide, 700, size, 2)]
             room = wide - size * 1.35
-            words = lines_of(state, room, 700, size, 2)
+            words = lines_of(entry.word, room, 700, size, 2)
             rows += [(line, 700, entry.tint, icon if n == 0 else " ") for n, line in enumerate(words)]
+            rows += [(line, 600, "text", " ") for line in lines_of(entry.detail, room, 600, size, 1)]
             rows += [(line, 500, "text", "") for line in lines_of(entry.why, wide, 500, size, 2)]
             if len(rows) * size * 1.18 <= high:
                 break

@@ -161,6 +161,7 @@ class KioskRoot(RelativeLayout):
             return
         if isinstance(page, ScenePage):
             page.night = isinstance(view.body, ClosedView)
+            page.also_icon = "offline" if view.offline else "return"
         if isinstance(page, MessagePage):
             page.what = "card" if isinstance(view.body, CardProblemView) else "machine"
         page.size, page.look, page.text = self.size, look, text
@@ -180,7 +181,9 @@ class KioskRoot(RelativeLayout):
         if page is None:
             return
         bare = page.bare_header
-        self._ground.look, self._ground.box = look, (0.0, 0.0, look.width, look.height)
+        # The scene brings its own ground.
+        self._ground.look = look
+        self._ground.box = (0.0, 0.0, 0.0, 0.0) if bare else (0.0, 0.0, look.width, look.height)
         high = look.size("header")
         header = self._header
         header.look, header.frame, header.bare = look, frame, bare
@@ -220,10 +223,11 @@ class KioskRoot(RelativeLayout):
         if not frame.toast:
             toast.box = (0.0, 0.0, 0.0, 0.0)
             return
+        # Over the slab, whose count can wait while this is read.
         if look.portrait:
-            toast.box = look.rect(3.7, 74.6, 96.3, 81.2)
+            toast.box = look.rect(2.2, 74.9, 97.8, 80.4)
         else:
-            toast.box = look.rect(36.5, 76.5, 97, 88) if not look.small else look.rect(2, 70, 69, 87)
+            toast.box = look.rect(34.8, 82.5, 98.3, 91.4) if not look.small else look.rect(1.2, 77.5, 69.5, 89.2)
         if new and not self.still:
             toast.opacity = 0.0
             animate(toast, look, "toast_in", opacity=1.0)

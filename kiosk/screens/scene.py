@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from kivy.graphics import Color, Rectangle
-from kivy.properties import BooleanProperty, NumericProperty
+from kivy.graphics import Canvas, ClearBuffers, ClearColor, Color, Fbo, Rectangle
+from kivy.properties import BooleanProperty, NumericProperty, ObjectProperty, StringProperty
+from kivy.uix.widget import Widget
 
-from kiosk.screens.kit import Painted, load
+from kiosk.screens.kit import FIRST_LOOK, Painted, load
 from kiosk.screens.page import Page
 from kiosk.screens.paint import Brush, scenery, text_width, turned
 from kiosk.screens.pile import darker
@@ -129,6 +130,40 @@ def draw_card(brush: Brush, look: Look, x: float, y: float, width: float, degree
         brush.text(words_of_card(), text, px, 700, "thing_mark")
 
 
+class Backdrop(Widget):
+    """What does not move, kept as one texture, so that a frame of the loop paints only what does."""
+
+    look = ObjectProperty(FIRST_LOOK)
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.canvas = Canvas()
+        with self.canvas:
+            self._held = Fbo(size=(1, 1))
+            Color(1, 1, 1, 1)
+            self._shown = Rectangle(texture=self._held.texture)
+        with self._held:
+            ClearColor(0, 0, 0, 1)
+            ClearBuffers()
+        super().__init__(size_hint=(None, None), **kwargs)
+        self._fit()
+
+    def on_look(self, *_args: object) -> None:
+        """As large as the screen."""
+        self._fit()
+
+    def _fit(self) -> None:
+        size = (max(1, int(self.look.width)), max(1, int(self.look.height)))
+        if self._held.size != size:
+            self._held.size = size
+            self._shown.texture, self._shown.size = self._held.texture, size
+
+    def add_widget(self, *args: Any, **kwargs: Any) -> None:
+        # A child's canvas goes where its parent's is: into the texture.
+        canvas, self.canvas = self.canvas, self._held
+        super().add_widget(*args, **kwargs)
+        self.canvas = canvas
+
+
 class ScenePage(Page):
     """Both screens of nobody; ``night`` is the closed one."""
 
@@ -136,24 +171,37 @@ class ScenePage(Page):
     bare_header = True
     night = BooleanProperty(False)
     clock = NumericProperty(0.0)
+    also_icon = StringProperty("return")
 
     def steps_at(self, look: Look) -> tuple[Box, bool, str, float]:
         """On the paper below the strip."""
         step, half = ("body", 25) if look.small else ("h3", 47)
         return look.zone("scene", "step_bar"), False, step, half
 
+    def headline_at(self, look: Look, night: bool) -> Box:
+        """By night higher, where the eyebrow is by day, so that the time below keeps clear of the hills."""
+        if night:
+            top, bottom = {"portrait": (8.2, 22.6), "landscape": (13.5, 35.5), "small": (10.5, 32.5)}[look.profile.name]
+            return look.rect(5.9 if look.portrait else 3.3, top, 97, bottom)
+        return look.zone("scene", "headline")
+
+    def also_at(self, look: Look, night: bool) -> Box:
+        """What else one can do, in the place of the keys; by night there are no steps above it."""
+        if look.portrait and night:
+            return look.rect(3.7, 77.0, 96.3, 85.2)
+        if night:
+            return look.rect(3.3, 77.5, 97.7, 90) if not look.small else look.rect(3.1, 70, 97.3, 85.7)
+        return look.zone("scene", "buttons")
+
     def big_at(self, look: Look) -> Box:
         """Where the time of opening stands."""
         if look.portrait:
-            return look.rect(5.9, 27.6, 94.1, 36.0)
-        return look.rect(3.3, 45.0, 98.0, 57.0) if look.small else look.rect(3.3, 46.5, 97.0, 56.5)
+            return look.rect(5.9, 23.2, 94.1, 32.2)
+        return look.rect(3.3, 33.5, 56.0, 50.0) if look.small else look.rect(3.3, 36.5, 56.0, 47.0)
 
-    def slab_at(self, look: Look, night: bool) -> Box:
-        """The slab stands on the strip."""
-        x, y, wide, high = look.zone("scene", "pad_slab")
-        if not look.portrait and night:
-            return look.rect(52.5, 30.0, 97.7, 40.0) if not look.small else look.rect(55.9, 26, 97.3, 36)
-        return (x, y, wide, high)
+    def other_at(self, look: Look) -> Box:
+        """The line in the other language, clear of the sun."""
+        return look.rect(5.9, 27.2, 76, 30.3) if look.portrait else look.zone("scene", "second_language")
 
 
 load("scene")

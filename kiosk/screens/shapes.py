@@ -298,7 +298,7 @@ PICTURES: dict[str, Drawing] = {
             Layer("thing", (Oval(92, 124, 56, 60, 0, -90, 90),)),
             Layer("thing_paper", (Patch(((80, 65), (104, 65), (92, 84))),)),
             Layer("skin", (circle(92, 31, 29), Bar(84, 50, 16, 16, 6))),
-            Layer("thing_ink", (Oval(92, 34, 31, 34, 0, -90, 90),)),
+            Layer("hair", (Oval(92, 34, 31, 34, 0, -90, 90),)),
             Layer("skin", (Oval(92, 38, 27, 15),)),
             Layer("diamond_1", (Bar(146, 88, 30, 8, 2),)),
             Layer("thing_teal", (Bar(143, 97, 34, 8, 2),)),

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from kivy.properties import ObjectProperty, StringProperty
+from kivy.properties import BooleanProperty, ObjectProperty, StringProperty
+from kivy.uix.widget import Widget
 
-from kiosk.screens.kit import Painted, load
+from kiosk.screens.kit import FIRST_LOOK, NOWHERE, KeyButton, Painted, load
 from kiosk.screens.page import Page
 from kiosk.screens.paint import Brush, lines_of, text_width
 from kiosk.screens.theme import Box, Look
-from kiosk.screens.words import PageText
+from kiosk.screens.words import PageText, StatusLine
 
 
 class Devices(Painted):
     """A list of devices on paper: mark, name, and how each is. Lines come closer where there are many."""
 
     lines = ObjectProperty(())
-    watch: ClassVar[tuple[str, ...]] = ("lines",)
+    two_lines = BooleanProperty(False)  # how it is below its name instead of beside it
+    watch: ClassVar[tuple[str, ...]] = ("lines", "two_lines")
 
     def paint(self, brush: Brush) -> None:
         if not self.lines:
@@ -30,7 +32,9 @@ class Devices(Painted):
             brush.shadow("card", self.area, radius)
             brush.round(self.area, "surface", radius)
         pad = look.px(look.profile.space(30))
-        step = min((self.height - pad * 0.6) / len(self.lines), look.px(look.profile.space(104)))
+        step = (self.height - pad * 0.6) / len(self.lines)
+        if not self.two_lines:
+            step = min(step, look.px(look.profile.space(140)))
         px = min(look.step("lead" if look.portrait else "body"), step * 0.72)
         y = self.top - pad * 0.3
         for number, line in enumerate(self.lines):
@@ -42,6 +46,9 @@ class Devices(Painted):
             on = {"ok": "on_ok", "refused": "on_refused", "warning": "on_warning"}.get(line.role, "surface")
             brush.icon(line.icon, self.x + pad + side / 2, middle, side, line.role, on)
             left = self.x + pad + side * 1.6
+            if self.two_lines:
+                self._below(brush, line, (left, y, self.right - pad - left, step), min(px, step * 0.36))
+                continue
             state_px = px * 0.92
             state = lines_of(line.state, self.width * 0.45, 700, int(state_px), 1)
             wide = max((text_width(part, 700, int(state_px)) for part in state), default=0.0)
@@ -49,6 +56,13 @@ class Devices(Painted):
             brush.lines(state, right, int(state_px), 700, line.role)
             room = right[0] - left - px * 0.5
             brush.lines(lines_of(line.text, room, 600, int(px), 1), (left, y, room, step), int(px), 600, "text")
+
+
+    def _below(self, brush: Brush, line: StatusLine, box: Box, px: float) -> None:
+        rise = px * 0.62
+        x, y, wide, high = box
+        brush.text(line.text, (x, y + rise, wide, high), int(px), 700, "text")
+        brush.text(line.state, (x, y - rise, wide, high), int(px * 0.9), 500, "text_soft")
 
 
 class Notice(Painted):
@@ -90,6 +104,47 @@ class Notice(Painted):
         brush.text(self.detail, (left, self.y - rise, right - left, self.height), body, 500, "text")
 
 
+class Repairs(Widget):
+    """Chips to secure, one a line on paper with its key; those that find no line come when the first are done."""
+
+    look = ObjectProperty(FIRST_LOOK)
+    box = ObjectProperty(NOWHERE)
+    repairs = ObjectProperty(())
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(size_hint=(None, None), **kwargs)
+        self._paper = Devices()
+        self.add_widget(self._paper)
+        self._keys: list[KeyButton] = []
+        for name in ("look", "box", "repairs"):
+            self.fbind(name, self._seat)
+        self._seat()
+
+    def _seat(self, *_args: object) -> None:
+        look = self.look
+        x, y, wide, high = self.box
+        row = look.px(93 if look.small else 110)
+        shown = self.repairs[: max(0, int(high // row))] if wide else ()
+        while len(self._keys) > len(shown):
+            self.remove_widget(self._keys.pop())
+        while len(self._keys) < len(shown):
+            key = KeyButton(step="body")
+            self._keys.append(key)
+            self.add_widget(key)
+        each = min(high / len(shown), row * 1.2) if shown else 0.0
+        key_wide = round(wide * (0.34 if look.portrait else 0.36))
+        gap = look.px(look.profile.space(12))
+        for number, (button, repair) in enumerate(zip(self._keys, shown, strict=True)):
+            foot = y + high - (number + 1) * each
+            button.look, button.key = look, repair.key
+            button.box = (round(x + wide - key_wide), round(foot + gap / 2), key_wide, round(each - gap))
+        self._paper.look = look
+        self._paper.two_lines = True
+        self._paper.lines = tuple(StatusLine(one.text, one.detail, "warning", "warning") for one in shown)
+        tall = each * len(shown)
+        self._paper.box = (x, y + high - tall, wide - key_wide - gap * 2, tall) if shown else NOWHERE
+
+
 class StaffPage(Page):
     """Two columns on a wide screen, one below the other on an upright one."""
 
@@ -99,10 +154,7 @@ class StaffPage(Page):
         """As long as the list."""
         if look.small:
             return look.rect(2, 31, 49, 66)
-        x, y, wide, high = look.zone("staff", "devices")
-        need = len(text.devices) * look.px(look.profile.space(96)) + look.px(18)
-        tall = min(high, need)
-        return (x, y + high - tall, wide, tall)
+        return look.zone("staff", "devices") if text.devices else NOWHERE
 
     def notice_at(self, look: Look) -> Box:
         """On top."""
@@ -115,7 +167,7 @@ class StaffPage(Page):
     def fact_at(self, look: Look) -> Box:
         """How old the oldest unsent event is."""
         if look.portrait:
-            return look.rect(5.9, 55.4, 94.1, 58.2)
+            return look.rect(5.9, 55.6, 94.1, 58.4)
         return look.rect(52, 14.6, 97.5, 20) if not look.small else look.rect(51.3, 16, 98, 22)
 
     def heading_at(self, look: Look) -> Box:

@@ -11,8 +11,8 @@ import importlib.util
 import logging
 import os
 
-#: Frames a second at most; the attract screen asks for far fewer.
-FRAMES = 30
+#: Frames a second at most, which is also how soon a touch is seen; the attract screen draws far fewer.
+FRAMES = 60
 
 
 def kivy_is_installed() -> bool:

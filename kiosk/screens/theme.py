@@ -116,6 +116,7 @@ _FURTHER_ROLES: tuple[tuple[str, str, str], ...] = (
 #: Colours of drawings that stand for nothing else: name, light, high contrast.
 _DRAWN = (
     ("skin", "#E9C39B", "#E6E6E6"),
+    ("hair", "#1A2140", "#8C8C8C"),
     ("wood_dark", "#55361F", "#4D4D4D"),
 )
 #: What a role becomes on a child's card: the main button and the headline take the lotus accent.

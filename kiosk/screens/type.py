@@ -11,6 +11,7 @@ Everything here is pure arithmetic on what a measure says; :mod:`kiosk.screens.p
 
 from __future__ import annotations
 
+import re
 import struct
 import unicodedata
 from bisect import bisect_right
@@ -31,6 +32,16 @@ SYSTEM_FALLBACKS = (
 )
 ELLIPSIS = "…"
 UNKNOWN = "?"
+
+#: Vietnamese words of two syllables that these screens say often; a line does not end between them.
+KEPT_TOGETHER = frozenset(
+    tuple(pair.split())
+    for pair in (
+        "thủ thư", "thư viện", "bạn đọc", "mặt đọc", "đầu đọc", "hạn trả", "gia hạn", "quá hạn", "tài liệu", "biên lai",
+        "hoàn thành", "kết thúc", "thùng trả", "đặt mượn", "vui lòng", "liên hệ", "trang đầu", "lần thử", "thanh toán",
+        "ngày sinh", "nhan đề", "màn hình", "thời gian",
+    )
+)  # fmt: skip
 
 Measure = Callable[[str], float]
 
@@ -153,13 +164,19 @@ def _is_wide(letter: str) -> bool:
 def words(text: str) -> list[str]:
     """The pieces between which a line may break, each with the space that follows it."""
     pieces: list[str] = []
-    for letter in " ".join(text.split()):
+    for letter in re.sub(r"[^\S\u00a0]+", " ", text).strip():
         breaks = not pieces or pieces[-1].endswith(" ") or (_is_wide(letter) and _is_wide(pieces[-1][-1]))
         if breaks and letter != " ":
             pieces.append(letter)
-        elif pieces:
+        elif pieces and not (letter == " " and pieces[-1].endswith(" ")):
             pieces[-1] += letter
-    return pieces
+    together: list[str] = []
+    for piece in pieces:
+        if together and (together[-1].strip().lower(), piece.strip(" .,:;!?…").lower()) in KEPT_TOGETHER:
+            together[-1] += piece
+        else:
+            together.append(piece)
+    return together
 
 
 def _greedy(pieces: Sequence[str], width: float, measure: Measure) -> list[list[str]]:

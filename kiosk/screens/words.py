@@ -92,6 +92,15 @@ class StatusLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Repair:
+    """A chip that waits to be secured again: which, why, and the key that says it has been done."""
+
+    text: str
+    detail: str
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
 class PageText:
     """What a page says. Which parts it uses is the page's own affair; an empty part is not drawn."""
 
@@ -115,12 +124,14 @@ class PageText:
     stamp: str = ""
     stamp_date: str = ""
     question: str = ""
+    asks: bool = False
     countdown: str = ""
     seconds: int = 0
     of_seconds: int = 0
     next_step: str = ""
     also: str = ""
     devices: tuple[StatusLine, ...] = ()
+    repairs: tuple[Repair, ...] = ()
     entered: int = 0
     length: int = 0
     wrong: bool = False
@@ -244,6 +255,8 @@ def _entries(rows: tuple[RowView, ...], body: Body, today: date | None = None) -
 
 
 def _slab(on_pad: int) -> tuple[str, str]:
+    if not on_pad:
+        return _("The pad is right below the screen"), _("The pad is right below")
     return _("Seen on the pad: {n}").format(n=on_pad), _("On the pad: {n}").format(n=on_pad)
 
 
@@ -523,6 +536,7 @@ def _done(body: DoneView) -> PageText:
         note_icon="cross",
         note_role="refused",
         question=_receipt_words(body.receipt),
+        asks=asked,
         slab=icon,
         slab_short=role,
         countdown=_("Without a choice nothing is printed, and the first screen comes back.")
@@ -536,7 +550,7 @@ def _done(body: DoneView) -> PageText:
 
 def _out_of_service(body: OutOfServiceView) -> PageText:
     return PageText(
-        headline=_("Out of service"),
+        headline=_("Machine out of service"),
         next_step=_("Please go to the librarian's desk."),
         hint=_("The librarian's desk can help."),
         big=_("Code {code}").format(code=body.code),
@@ -555,12 +569,27 @@ def device_name(device: DeviceView) -> str:
     return names.get(device.kind, device.name)
 
 
+def fault(code: str) -> str:
+    """What a device's code means to a librarian; a code without a sentence stands as it is."""
+    sentences = {
+        "": _("No answer"),
+        "no_answer": _("No answer"),
+        "cannot_open": _("Not plugged in"),
+        "closed": _("Not plugged in"),
+        "wire": _("Bad connection"),
+        "not_sent": _("Bad connection"),
+        "paper_out": _("No paper"),
+        "cover_open": _("Cover open"),
+    }
+    return sentences.get(code, code)
+
+
 def _device(device: DeviceView) -> StatusLine:
     match device.well:
         case True:
             return StatusLine(device_name(device), _("Well"), "tick", "ok")
         case False:
-            return StatusLine(device_name(device), device.code or _("No answer"), "cross", "refused")
+            return StatusLine(device_name(device), fault(device.code), "cross", "refused")
         case None:
             return StatusLine(device_name(device), _("Not known"), "off", "text_soft")
 
@@ -572,13 +601,12 @@ def _staff(body: StaffView) -> PageText:
         devices.append(StatusLine(_("Clock"), _("not trusted"), "warning", "warning"))
     oldest = ""
     if body.oldest_unsent:
-        oldest = _("oldest {time}").format(time=f"{local(body.oldest_unsent):%d/%m %H:%M}")
-    entries = tuple(
-        Entry(
+        oldest = _("Unsent since {time}").format(time=f"{local(body.oldest_unsent):%d/%m %H:%M}")
+    repairs = tuple(
+        Repair(
             repair.item_id,
-            title=repair.item_id,
-            author=f"{repair.reason} · {local(repair.since):%d/%m %H:%M}",
-            keys=(Key(_("Secured"), Touch(Action.REPAIR_DONE, repair.item_id), "secondary", "lock"),),
+            f"{local(repair.since):%d/%m %H:%M} · {fault(repair.reason)}",
+            Key(_("Secured"), Touch(Action.REPAIR_DONE, repair.item_id), "secondary", "lock"),
         )
         for repair in body.repairs
     )
@@ -596,7 +624,7 @@ def _staff(body: StaffView) -> PageText:
         fact=oldest,
         big=_("Chips to secure") if body.repairs else "",
         hint="" if body.repairs else _("No chip waits to be secured."),
-        entries=entries,
+        repairs=repairs,
         secondary=Key(_("Out of service"), Touch(Action.OUT_OF_SERVICE), "danger", "out_of_service")
         if serving
         else Key(_("Back in service"), Touch(Action.IN_SERVICE), "primary", "tick"),
@@ -608,7 +636,8 @@ def page(view: View) -> PageText:
     """What the body of a view says."""
     match view.body:
         case AttractView():
-            return _attract()
+            text = _attract()
+            return replace(text, also=_("No connection. You can still borrow and return.")) if view.offline else text
         case ClosedView() as body:
             return _closed(body, view.now)
         case BorrowView() as body:
@@ -826,7 +855,7 @@ def reachable(view: View) -> PageText:
             lines = tuple(
                 Entry(one.text, title=one.text, word=one.state, icon=one.icon, tint=one.role) for one in text.devices
             )
-            repairs = tuple(replace(one, why=one.author, author="") for one in text.entries)
+            repairs = tuple(Entry(one.text, title=one.text, why=one.detail, keys=(one.key,)) for one in text.repairs)
             return replace(text, entries=lines + repairs)
         case AccountView():
             return replace(text, entries=tuple(one for one in text.entries if not one.heading))

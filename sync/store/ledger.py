@@ -323,9 +323,7 @@ class Ledger(LedgerView):
                     undone = ev.Undone(entry, "checkout", event.item, event.loan, repair=repair)
                 case ev.CheckedIn():
                     here = event.loan is not None and _row_exists(act.connection, "loan", event.loan)
-                    # Without a loan to come back to, a tag that waits for repair goes on waiting.
-                    waits = event.loan is None and _row_exists(act.connection, "repair", event.item)
-                    undone = ev.Undone(entry, "checkin", event.item, event.loan, here=here, repair=waits)
+                    undone = ev.Undone(entry, "checkin", event.item, event.loan, here=here)
                     self._uncharge(act, event.loan, entry)
                 case _:
                     undone = ev.Undone(

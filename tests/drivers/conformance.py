@@ -478,6 +478,7 @@ class PadConformance(DeviceConformance[PadT]):
         pad.put(tag)
         self.steady(watch, FIRST)
         assert self.released(device) == SecurityUnchanged(FIRST, Security.RELEASED, IN_STOCK, TagFault.LOCKED)
+        assert pad.afi_writes == 1, "what is locked stays locked"
 
     def test_a_write_that_did_nothing_is_found_out_and_tried_again(
         self, pad: SimulatedPad, device: Supervised[PadT], watch: Watch

@@ -241,6 +241,12 @@ def test_what_was_said_before_the_question_is_not_its_answer() -> None:
         assert talk.run(ask(b"question", b"no")) == []
 
 
+def test_what_was_said_besides_one_answer_is_not_the_next_one() -> None:
+    with dialogue(lambda question: [b"yes\nand more\n"] if question == b"first" else [b"no\n"]) as talk:
+        assert talk.run(ask(b"first", b"yes")) == []
+        assert talk.run(ask(b"second", b"no")) == []
+
+
 def test_silence_is_no_answer_and_the_error_keeps_what_was_said() -> None:
     with dialogue(lambda _: [], answer_within=0.05) as talk:
         with pytest.raises(NoAnswer) as lost:

@@ -11,6 +11,7 @@ from drivers.escpos import PrintFault, PrintReport
 from drivers.port import Port
 from drivers.receipt_printer import EscPosPrinter
 from drivers.simulators.printer import PrinterFault, SimulatedPrinter
+from drivers.simulators.wire import Outlet, Wire
 from drivers.supervisor import Supervisor
 from tests.drivers.conformance import Watch
 from tests.drivers.conformance_printers import PrinterBench, PrinterConformance, picture, printed
@@ -131,6 +132,21 @@ def test_at_the_speed_of_paper_no_more_than_two_bands_are_ever_in_the_printer() 
         assert [printed(paper) for paper in printer.receipts()] == [black]
         # Two bands of 100 rows, their heads, and a few words.
         assert printer.most_held() < 2 * (72 * 100 + 8) + 100
+
+
+@pytest.mark.parametrize("noise", [b"\x55", b"\x12", b"\x00"])
+def test_a_printer_that_never_stops_talking_does_not_hold_up_the_station(noise: bytes) -> None:
+    def talk(wire: Wire) -> None:
+        while True:
+            wire.write(noise * 100)
+            wire.read(0.001)
+
+    with Outlet(talk) as outlet:
+        opened = EscPosPrinter("printer", url=outlet.url, answer_within=0.02)
+        opened.self_test()
+        list(opened.poll())
+        assert isinstance(opened.attempt(picture(300)), PrintReport)
+        opened.close()
 
 
 def test_paper_that_ends_while_the_next_band_waits_is_told(printer: SimulatedPrinter) -> None:

@@ -309,16 +309,18 @@ def test_stopping_lets_a_command_end_and_refuses_what_waits(desk: Desk) -> None:
 def test_stopping_cuts_a_poll_short(desk: Desk) -> None:
     plug = Plug()
     polling = threading.Event()
+    closed: list[bool] = []
 
     def listen() -> Sequence[DeviceEvent]:
         polling.set()
-        assert plug.closed.wait(10)
+        closed.append(plug.closed.wait(10))
         raise PortClosed("closed")
 
     plug.on_poll = listen
     desk.added(plug)
     assert polling.wait(10)
     desk.supervisor.stop()
+    assert closed == [True]
     assert plug.open_now == 0
     assert desk.events.empty(), "what was stopped is not lost"
 

@@ -100,6 +100,8 @@ def test_closing_ends_it_in_any_state(link: Link, state: str) -> None:
             Port.open(outlet.url).close()
         if state == "pulled":
             outlet.pull()
+    outlet.close()
+    outlet.poke()
 
 
 class Trouble(StrEnum):

@@ -1,4 +1,4 @@
-"""``tramsach demo``: the tour is true, nothing is left behind, and then the desk is yours."""
+"""``tramsach demo``: the tour is true, nothing is left behind, and then the desk is yours; or the kiosk as pictures."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,9 @@ def elsewhere(tmp_path: Path) -> tuple[Path, dict[str, str]]:
 @pytest.mark.parametrize("lang", ["vi", "en"])
 def test_the_tour_plays_to_its_end_and_leaves_nothing_but_the_summary(tmp_path: Path, home: Path, lang: str) -> None:
     temporary, variables = elsewhere(tmp_path)
-    ended = started("demo", "--headless", "--out", str(tmp_path / "out" / "deep"), "--lang", lang, **variables)
+    ended = started(
+        "demo", "--desk", "--headless", "--out", str(tmp_path / "out" / "deep"), "--lang", lang, **variables
+    )
     assert (ended.code, ended.err) == (0, "")
     for words in SAID[lang]:
         assert words in ended.out
@@ -59,9 +62,27 @@ def test_the_tour_plays_to_its_end_and_leaves_nothing_but_the_summary(tmp_path: 
     }
 
 
+@pytest.mark.skipif(find_spec("kivy") is None, reason="the touchscreen is not installed")
+def test_the_kiosk_without_a_screen_leaves_pictures_and_a_summary(tmp_path: Path, home: Path) -> None:
+    temporary, variables = elsewhere(tmp_path)
+    out = tmp_path / "out"
+    ended = started("demo", "--headless", "--out", str(out), **variables)
+    assert (ended.code, ended.err) == (0, "")
+    summary = json.loads((out / "summary.json").read_text("utf-8"))
+    pictures = [f"{number:02}-{name}.png" for number, name in enumerate(summary["screens"], start=1)]
+    assert sorted(file.name for file in out.iterdir()) == sorted([*pictures, "receipt-1.png", "summary.json"])
+    assert set(summary["borrowed"]) == set(summary["returned"]) >= set(summary["renewed"]) > set()
+    assert summary["refused"] == {"TN.02501": ["reading_only"]}
+    for item in summary["borrowed"]:
+        assert item in ended.out
+    assert "Tài liệu chỉ đọc tại chỗ." in ended.out
+    assert not any(temporary.iterdir())
+    assert not any(home.iterdir())
+
+
 def test_without_somebody_at_a_terminal_nothing_is_waited_for(tmp_path: Path) -> None:
     temporary, variables = elsewhere(tmp_path)
-    ended = started("demo", "--lang", "en", said="search kieu\n", **variables)
+    ended = started("demo", "--desk", "--lang", "en", said="search kieu\n", **variables)
     assert (ended.code, ended.err) == (0, "")
     assert "Try it yourself" in ended.out
     assert "tramsach>" not in ended.out
@@ -70,7 +91,7 @@ def test_without_somebody_at_a_terminal_nothing_is_waited_for(tmp_path: Path) ->
 
 def test_what_the_tour_did_is_what_the_ledger_that_is_kept_says(typed: Typed, tmp_path: Path) -> None:
     kept = tmp_path / "new" / "library"
-    assert typed("demo", "--keep", str(kept), "--headless", "--out", str(tmp_path)).code == 0
+    assert typed("demo", "--desk", "--keep", str(kept), "--headless", "--out", str(tmp_path)).code == 0
     summary = json.loads((tmp_path / "summary.json").read_text("utf-8"))
     with desk(kept, command="tests") as (ledger, station):
         assert (station.profile, station.branch) == ("demo", "TN")
@@ -85,10 +106,10 @@ def test_what_the_tour_did_is_what_the_ledger_that_is_kept_says(typed: Typed, tm
 
 def test_a_library_that_is_kept_can_be_used_and_is_not_written_over(typed: Typed, tmp_path: Path) -> None:
     kept = tmp_path / "library"
-    assert typed("demo", "--keep", str(kept), "--headless").code == 0
+    assert typed("demo", "--desk", "--keep", str(kept), "--headless").code == 0
     assert len(typed("--home", str(kept), "search", "truyen kieu", "--json").document) > 1
     before = (kept / "ledger.sqlite").read_bytes()
-    ended = typed("demo", "--keep", str(kept), "--headless")
+    ended = typed("demo", "--desk", "--keep", str(kept), "--headless")
     assert (ended.code, ended.out) == (1, "")
     (sentence,) = ended.sentences
     assert sentence.startswith(f"{kept} is already there.")
@@ -105,7 +126,7 @@ def test_the_library_is_as_large_as_its_help_says(typed: Typed, library: Path) -
 
 
 def test_a_hint_names_the_program_as_it_can_be_called_from_here(tmp_path: Path) -> None:
-    ended = started("demo", "--headless", "--lang", "en", PATH=str(tmp_path))
+    ended = started("demo", "--desk", "--headless", "--lang", "en", PATH=str(tmp_path))
     hint = next(line for line in " ".join(ended.out.split()).split("Try it yourself: ")[1:])
     name = hint.split(" demo ")[0]
     if len(PROGRAM) == 1:  # installed with a script of its own
@@ -138,7 +159,7 @@ def _at_a_terminal(words: list[str], typed: str) -> Ended:
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_somebody_at_a_terminal_gets_the_desk() -> None:
     lines = ["search số đỏ", "tramsach checkout TN000104 TN.00021 TN.02501", "search 'kieu", "nonsense", "help", ""]
-    ended = _at_a_terminal(["demo", "--lang", "vi"], "\n".join(lines) + "\n")
+    ended = _at_a_terminal(["demo", "--desk", "--lang", "vi"], "\n".join(lines) + "\n")
     tour, _, mine = ended.out.partition("Mời bạn đứng quầy.")
     assert tour
     assert mine.count("tramsach> ") == len(lines)
@@ -154,7 +175,7 @@ def test_somebody_at_a_terminal_gets_the_desk() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_the_end_of_input_ends_the_desk() -> None:
-    ended = _at_a_terminal(["demo", "--lang", "en"], "search kieu\n\x04")
+    ended = _at_a_terminal(["demo", "--desk", "--lang", "en"], "search kieu\n\x04")
     assert ended.code == 0
     assert "The desk is yours." in ended.out
     assert ended.out.count("tramsach> ") == 2

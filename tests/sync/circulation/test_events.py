@@ -36,11 +36,11 @@ GOLDEN: list[tuple[Event, str, str]] = [
         '{"branch":"TN","due_at":1805302799000,"item":"TN.1","item_type":"sach","loan":"a1","mode":"take_home","rules":"r4"}',
     ),
     (
-        ev.CheckedOut("TN.1", "a1", "sach", "TN", "mobile", 1, "r4", "thiếu nhi", "00ff", "h1"),
+        ev.CheckedOut("TN.1", "a1", "sach", "TN", "mobile", 1, "r4", "thiếu nhi", "00ff", "h1", True),
         "checked_out",
         (
             '{"branch":"TN","category":"thiếu nhi","due_at":1,"hold":"h1","item":"TN.1","item_type":"sach",'
-            '"loan":"a1","mode":"mobile","rules":"r4","visit":"00ff"}'
+            '"loan":"a1","mode":"mobile","repair":true,"rules":"r4","visit":"00ff"}'
         ),
     ),
     (ev.CheckedIn("TN.1", "TN"), "checked_in", '{"branch":"TN","item":"TN.1"}'),

@@ -379,6 +379,16 @@ def test_a_hold_is_fulfilled_by_a_checkout_here_and_back_when_that_is_undone(sce
     scene.lend(BINH, LAO_HAC)
 
 
+def test_a_hold_that_headquarters_tells_after_it_heard_of_the_checkout_stands_again(scene: Scene) -> None:
+    waiting = Hold("h1", AN, "t2", BRANCH, MORNING - timedelta(days=2))
+    tell(scene.home, holds=[waiting])
+    scene.lend(AN, LAO_HAC)
+    back = scene.ledger.checkin(LAO_HAC)
+    tell(scene.home, holds=[waiting], heard=back.entry)
+    assert [hold for hold, _ in scene.ledger.account(AN).holds] == [waiting]
+    assert isinstance(scene.ledger.checkout(BINH, LAO_HAC), Refused)
+
+
 def test_the_hold_of_an_undone_checkout_stands_again(scene: Scene) -> None:
     tell(scene.home, holds=[Hold("h1", AN, "t2", BRANCH, MORNING - timedelta(days=2))])
     scene.ledger.undo(scene.lend(AN, LAO_HAC).entry)
@@ -459,6 +469,20 @@ def test_returned_and_settled_is_forgotten_whoever_said_so(scene: Scene) -> None
     assert elsewhere.loan.token not in owners(scene.home)
     tell(scene.home, loans=[FAR], heard=heard + 1)
     assert scene.ledger.forget_returned(MORNING + timedelta(milliseconds=1)) == 2
+    assert owners(scene.home) == {}
+
+
+def test_whose_fee_it_was_is_known_as_long_as_whose_loan(scene: Scene) -> None:
+    tell(scene.home, loans=[FAR])
+    scene.clock.go_on(days=10)
+    fee = scene.ledger.checkin(LAO_HAC).fee
+    assert fee is not None
+    scene.ledger.pay(fee.fee_id)
+    scene.is_heard()
+    assert scene.ledger.forget_returned(scene.clock.wall) == 0
+    assert owners(scene.home) == {FAR.token: AN}
+    scene.clock.go_on(days=1)
+    assert scene.ledger.forget_returned(scene.clock.wall) == 1
     assert owners(scene.home) == {}
 
 

@@ -594,6 +594,14 @@ def test_an_undone_checkout_leaves_its_tag_for_repair_when_it_may_be_open(scene:
     assert [(r.item_id, r.reason) for r in scene.ledger.pending_repairs()] == [(KIEU_1, "undo")]
 
 
+def test_a_tag_that_waited_for_repair_before_an_undone_checkout_waits_again(scene: Scene) -> None:
+    scene.ledger.checkin(KIEU_1, tag_to_secure=True)
+    lent = scene.lend()
+    assert scene.ledger.pending_repairs() == ()
+    assert isinstance(scene.ledger.undo(lent.entry), TakenBackAct)
+    assert [r.item_id for r in scene.ledger.pending_repairs()] == [KIEU_1]
+
+
 def test_an_undone_return_gives_the_loan_back_as_it_was(scene: Scene) -> None:
     scene.lend()
     extended = scene.ledger.renew(AN, KIEU_1)
@@ -610,7 +618,7 @@ def test_an_undone_return_that_ended_no_loan_still_leaves_its_tag_for_repair(sce
     back = scene.ledger.checkin(KIEU_1, tag_to_secure=True)
     assert isinstance(scene.ledger.undo(back.entry), TakenBackAct)
     assert scene.loan_on(KIEU_1) is None
-    assert [r.item_id for r in scene.ledger.pending_repairs()] == [KIEU_1]
+    assert [(r.item_id, r.reason) for r in scene.ledger.pending_repairs()] == [(KIEU_1, "checkin")]
 
 
 def test_an_undone_return_takes_its_fee_with_it(scene: Scene) -> None:
@@ -918,6 +926,7 @@ TAMPERING = {
     ),
     "a deleted first event": ("DELETE FROM event WHERE seq = 1", "The chain of events is broken at number 1."),
     "a deleted event": ("DELETE FROM event WHERE seq = 5", "The chain of events is broken at number 5."),
+    "a number skipped": ("UPDATE event SET seq = 11 WHERE seq = 10", "The chain of events is broken at number 10."),
     "an event put in": (
         "INSERT INTO event (seq, record, hash) SELECT 11, record, hash FROM event WHERE seq = 10",
         "The chain of events is broken at number 11.",
