@@ -33,7 +33,7 @@ import time
 import unicodedata
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, Final, Self
 
@@ -229,6 +229,9 @@ class NfcReader:
         self._device = device
         self._nfc = nfc
         self._frontend = frontend
+        self._identity = Identity(
+            f"{frontend.device.vendor_name} {frontend.device.product_name}".strip(), frontend.device.chipset_name
+        )
         self._peer = peer
         self._prefixes = tuple(prefixes)
         targets = [nfc.clf.RemoteTarget(name) for name in _TECHNOLOGIES]
@@ -276,8 +279,7 @@ class NfcReader:
     def self_test(self) -> Identity:
         """Who the reader says it is, after it has sensed once. Raises WireError, PortClosed."""
         self._work(self._sense)
-        reader = self._frontend.device
-        return Identity(f"{reader.vendor_name} {reader.product_name}".strip(), reader.chipset_name)
+        return self._identity
 
     def poll(self) -> Iterator[DeviceEvent]:
         """Looks for a card, and reads one that is new. Raises WireError, PortClosed."""
@@ -292,7 +294,7 @@ class NfcReader:
             finally:
                 self._at_work.release()
 
-    def _work(self, call: Any) -> Any:
+    def _work(self, call: Callable[[], ResultT]) -> ResultT:
         """Has nfcpy do something, and lets nothing of it out."""
         try:
             with self._at_work:
@@ -319,6 +321,7 @@ class NfcReader:
         """One poll: what is new."""
         found = self._sense()
         if found is None:
+            self._failures = 0
             self._misses += 1
             if self._present is None or self._misses < _MISSES:
                 return []
@@ -346,6 +349,7 @@ class NfcReader:
         started = time.monotonic()
         try:
             for targets in self._rounds:
+                self._check_open()
                 if self._peer:
                     self._peer.check()
                 if target := self._frontend.sense(*targets):

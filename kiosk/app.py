@@ -8,6 +8,7 @@ have been called before this module is imported.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,12 @@ class KioskApp(App):
         self._latest: View | None = None
         self._lock = threading.Lock()
         self._sounds: dict[str, Any] = {}
+        self.drawn_at = 0.0
+
+    @property
+    def shown(self) -> bool:
+        """Whether a view has been drawn yet."""
+        return self.drawn_at > 0
 
     def build(self) -> KioskRoot:
         """The screen, before anything is shown on it."""
@@ -66,6 +73,7 @@ class KioskApp(App):
             view, self._latest = self._latest, None
         if view is not None and self.root is not None:
             self.root.show(view)
+            self.drawn_at = time.perf_counter()
 
     def _sound(self, name: str) -> None:
         if name not in self._sounds:

@@ -1,9 +1,9 @@
 """The bench of the demonstration: shelf, pad, cards, barcodes, paper and switches, beside a kiosk in one window.
 
 The bench speaks the kiosk's own visual language at half its size, because it is used with a mouse: the same paper,
-cloth, edges and marks. A :class:`kiosk.demo.workbench.BenchView` goes in, an :class:`kiosk.demo.workbench.Act` comes out, and
-everything acts on release, as at the kiosk. Lengths are pixels of a window of 1920 × 1080, measured from the upper left
-of the bench, and scaled with it.
+cloth, edges and marks. A :class:`kiosk.demo.workbench.BenchView` goes in, an :class:`kiosk.demo.workbench.Act` comes
+out, and everything acts on release, as at the kiosk. Lengths are pixels of a window of 1920 × 1080, measured from the
+upper left of the bench, and scaled with it.
 """
 
 from __future__ import annotations
@@ -36,17 +36,18 @@ BENCH_WIDTH = WIDTH - KIOSK_WIDTH
 #: Where things are: left, top, width, height.
 PLACES: dict[str, tuple[float, float, float, float]] = {
     "all": (0, 0, BENCH_WIDTH, HEIGHT),
-    "header": (0, 0, BENCH_WIDTH, 90),
-    "clear": (1117, 11, 172, 50),
+    "header": (0, 0, BENCH_WIDTH, 92),
+    "clear": (1089, 14, 200, 48),
     "shelf": (24, 106, 905, 470),
-    "books": (40, 148, 873, 416),
+    "books": (40, 148, 873, 427),
     "pad": (24, 590, 428, 338),
     "pile": (40, 632, 396, 206),
     "slab": (40, 838, 396, 26),
     "pad_switches": (40, 874, 396, 44),
     "cards": (466, 590, 463, 338),
     "card_places": (482, 632, 431, 232),
-    "card_switches": (482, 874, 431, 44),
+    "card_switches": (482, 874, 210, 44),
+    "pin": (704, 874, 209, 44),
     "log": (24, 942, 563, 122),
     "lines": (40, 980, 531, 80),
     "scanner": (601, 942, 328, 122),
@@ -54,7 +55,7 @@ PLACES: dict[str, tuple[float, float, float, float]] = {
     "printer": (945, 106, 344, 958),
     "roll": (961, 148, 312, 786),
     "slot": (961, 934, 312, 60),
-    "printer_switches": (961, 1006, 312, 48),
+    "printer_switches": (953, 1006, 328, 46),
 }
 ROWS, IN_ROW = 3, 8
 #: Dots of the receipt for one pixel of the window.
@@ -119,7 +120,7 @@ class BenchHeader(OfBench):
         left = x + self.px(24)
         brush.text(title, (left, foot, wide, room), px, 700, "header_text")
         left += text_width(title, 700, px) + self.px(20)
-        brush.text(note, (left, foot, x + wide - self.px(210) - left, room), self.px(17), 500, "header_text_soft")
+        brush.text(note, (left, foot, x + wide - self.px(240) - left, room), self.px(17), 500, "header_text_soft")
 
 
 class BenchDevice(OfBench):
@@ -156,6 +157,18 @@ class BenchDevice(OfBench):
             brush.icon(icon, left, line[1] + line[3] / 2, round(self.px(17)), role, "surface")
 
 
+class BenchHint(OfBench):
+    """Something to know, in few words."""
+
+    name = StringProperty("")
+    watch: ClassVar[tuple[str, ...]] = (*OfBench.watch, "name")
+
+    def paint(self, brush: Brush) -> None:
+        if self.name:
+            text = said.hint(self.name, self.view.language)
+            brush.text(text, self.area, self.px(15), 600, "text_soft", align="center")
+
+
 class BenchKey(Pressable):
     """Something to click. ``touch`` is what it means; an edge below says that it can be pressed."""
 
@@ -188,7 +201,7 @@ class BenchClear(BenchKey):
 
     def paint(self, brush: Brush) -> None:
         top = self.face(brush, "secondary_face", "secondary_edge", "secondary_border", 12)
-        text, px = said.clear(self.view.language), self.px(18)
+        text, px = said.clear(self.view.language), self.px(17)
         side = round(px * 1.1)
         width = side + self.px(8) + text_width(text, 600, px)
         left = top[0] + (top[2] - width) / 2
@@ -213,22 +226,17 @@ class FaultSwitch(BenchKey):
         if self.pressed:
             brush.round(self.area, "text", radius, 0.08)
         x, y, wide, high = self.area
-        track: Box = (x + self.px(9), y + (high - self.px(18)) / 2, self.px(32), self.px(18))
-        role = "refused" if self.on else "step_todo"
-        brush.round(track, role, track[3] / 2)
-        knob = track[3] - self.px(5)
-        left = track[0] + track[2] - knob - self.px(2.5) if self.on else track[0] + self.px(2.5)
-        brush.round((left, track[1] + self.px(2.5), knob, knob), "surface", knob / 2)
-        at = track[0] + track[2] + self.px(8)
-        end = x + wide - self.px(8)
+        track: Box = (x + self.px(7), y + (high - self.px(20)) / 2, self.px(32), self.px(20))
+        brush.round(track, "refused" if self.on else "step_todo", track[3] / 2)
         if self.on:
-            side = round(self.px(16))
-            end -= side + self.px(2)
-            brush.icon("cross", end + self.px(3) + side / 2, y + high / 2, side, "refused", "on_refused")
-        text = said.fault(self.fault, self.language)
-        brush.text(
-            text, (at, y, end - at, high), self.px(14), 600, "refused" if self.on else "text", most=2, leading=1.15
-        )
+            left = track[0] + track[2] - track[3] / 2
+            brush.icon("cross", left, y + high / 2, round(self.px(16)), "surface", "refused")
+        else:
+            knob = self.px(14)
+            brush.round((track[0] + self.px(3), track[1] + self.px(3), knob, knob), "surface", knob / 2)
+        at = track[0] + track[2] + self.px(6)
+        text, room = said.fault(self.fault, self.language), (at, y, x + wide - self.px(5) - at, high)
+        brush.text(text, room, self.px(13), 600, "refused" if self.on else "text", most=2, leading=1.2)
 
 
 class ShelfBook(BenchKey):
@@ -256,28 +264,30 @@ class ShelfBook(BenchKey):
         brush.round(box, darker(cloth, 0.22), radius)
         hinge = self.px(9)
         brush.round((box[0] + hinge, box[1], wide - hinge, box[3]), cloth, (0, radius, radius, 0))
-        left, room = box[0] + self.px(16), wide - self.px(22)
+        left, room = box[0] + self.px(15), wide - self.px(20)
         label = self.px(24)
         foot = box[1] + self.px(7)
-        self._paint_title(brush, book, (left, foot + label + self.px(4), room, box[3] - label - self.px(21)))
-        strip: Box = (left - self.px(2), foot, room + self.px(3), label)
-        brush.round(strip, "label_ground", self.px(4))
-        self._paint_lock(brush, book, strip)
+        self._paint_title(brush, book, (left, foot + label + self.px(5), room, box[3] - label - self.px(21)))
+        self._paint_lock(brush, book, (left - self.px(1), foot, room + self.px(1), label))
 
     def _paint_title(self, brush: Brush, book: BookOnBench, box: Box) -> None:
         x, y, wide, high = box
-        px = self.px(14)
+        px, small = self.px(14), self.px(12)
         lines = lines_of(book.title, wide, 600, px, 4)
         tall = brush.lines(lines, box, px, 600, "spine_text", valign="top", leading=1.22)
         below = said.note(book, self.language)
         role, weight = ("spine_band", 600) if below else ("spine_text_soft", 500)
-        small = self.px(12)
-        if high - tall > small * (2.0 if len(lines) < 4 else 1.2):
-            brush.rect((x, y + self.px(17), wide * 0.35, max(1.0, self.px(2))), "spine_band")
-            brush.text(below or book.author, (x, y, wide, small * 1.1), small, weight, role)
+        rows = int((high - tall - self.px(10)) / (small * 1.2))
+        if rows < 1 or not (below or book.author):
+            return
+        line = lines_of(below or book.author, wide, weight, small, min(2, rows))
+        deep = brush.lines(line, (x, y, wide, high), small, weight, role, valign="bottom", leading=1.2)
+        if len(lines) < 4:
+            brush.rect((x, y + deep + self.px(6), wide * 0.35, max(1.0, self.px(2))), "spine_band")
 
     def _paint_lock(self, brush: Brush, book: BookOnBench, strip: Box) -> None:
         x, y, wide, high = strip
+        brush.round(strip, "label_ground", self.px(4))
         opened = bool(book.released)
         role = "ok" if opened else "text_soft"
         tall = self.px(14)
@@ -288,12 +298,10 @@ class ShelfBook(BenchKey):
     def _paint_gap(self, brush: Brush, book: BookOnBench) -> None:
         box: Box = inset(self.area, self.px(1))
         brush.framed(box, "well" if self.pressed else "ground", "divider", max(1.0, self.px(2)), self.px(7))
-        inner = inset(box, self.px(9), self.px(10))
+        inner = (box[0] + self.px(14), box[1], box[2] - self.px(18), box[3] - self.px(11))
+        label = self.px(24)
         brush.text(book.title, inner, self.px(14), 500, "text_soft", most=4, valign="top", leading=1.22)
-        side = round(self.px(16))
-        brush.icon("pad", inner[0] + side / 2, inner[1] + side / 2, side, "reading", "ground")
-        text = (inner[0] + side + self.px(5), inner[1], inner[2] - side - self.px(4), side)
-        brush.text(said.lying(self.language), text, self.px(12), 600, "reading")
+        self._paint_lock(brush, book, (self.x + self.px(14), self.y + self.px(7), self.width - self.px(19), label))
 
 
 class PadBook(ShelfBook):
@@ -301,7 +309,7 @@ class PadBook(ShelfBook):
 
     @property
     def _word(self) -> str:
-        return said.lock(self.book, self.language) if self.width > self.px(180) else ""
+        return said.lock(self.book, self.language) if self.width > self.px(250) else ""
 
     @property
     def _type(self) -> float:
@@ -316,7 +324,7 @@ class PadBook(ShelfBook):
         """How much of the spine its label takes, in real pixels."""
         word = text_width(self._word, 600, self._type) if self._word else 0.0
         warning = self._mark + self.px(6) if any(part.damaged for part in self.book.parts) else 0.0
-        return self.px(30) + word + warning
+        return self.px(38 if word else 28) + word + warning
 
     def paint(self, brush: Brush) -> None:
         book: BookOnBench | None = self.book
@@ -342,7 +350,7 @@ class PadBook(ShelfBook):
             brush.icon("warning", left + tall / 2, y + high / 2, round(tall), "refused", "on_refused")
             left += tall + self.px(5)
         padlock(brush, (left, y + (high - tall) / 2, tall * 0.78, tall), role, opened=opened)
-        brush.text(word, (left + self.px(18), y, label[0] + label[2] - left, high), px, 600, role)
+        brush.text(word, (left + self.px(25 if opened else 19), y, label[0] + label[2] - left, high), px, 600, role)
         end = label[0] - self.px(6)
         if len(book.parts) > 1:
             end -= PART * scale_of(self.look) * len(book.parts)
@@ -464,6 +472,17 @@ class BenchLog(OfBench):
             brush.diamond(self.x + self.px(7), box[1] + row / 2, self.px(4.5), "diamond_1" if not number else "divider")
             place = (box[0] + self.px(22), box[1], box[2] - self.px(22), row)
             brush.text(text, place, self.px(14), 600 if not number else 500, "text" if not number else "text_soft")
+
+
+class PaperWell(OfBench):
+    """The place where paper comes."""
+
+    def paint(self, brush: Brush) -> None:
+        radius = self.px(12)
+        brush.round(self.area, "well", (radius, radius, 0, 0))
+        if self.view.paper is None:
+            box = (self.x, self.y + self.px(20), self.width, self.px(30))
+            brush.text(said.hint("printer", self.view.language), box, self.px(15), 500, "text_soft", align="center")
 
 
 class PaperSlot(OfBench):
@@ -623,7 +642,7 @@ class BenchPanel(RelativeLayout):
             (PRINTER_SWITCHES, "printer_switches"),
         ):
             left, top, wide, high = PLACES[name]
-            each = (wide - 8 * 2) / 3 if len(faults) > 1 else wide / 2 - 4
+            each = (wide - 8 * (len(faults) - 1)) / len(faults)
             for number, fault in enumerate(faults):
                 switch = self._switches[fault]
                 switch.look, switch.language, switch.on = self.look, self.view.language, fault in self.view.faults
@@ -650,7 +669,7 @@ class BenchPanel(RelativeLayout):
         books = {book.item_id: book for book in self.view.books}
         left, top, wide, high = PLACES["pile"]
         count = len(self.view.pile)
-        columns = 1 if count <= 5 else 2 if count <= 12 else 3
+        columns = 1 if count <= 7 else 2 if count <= 14 else 3
         rows = max(5, -(-count // columns))
         each, step = (wide - 6 * (columns - 1)) / columns, high / rows
         for number, item_id in enumerate(self.view.pile):

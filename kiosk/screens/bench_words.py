@@ -10,7 +10,7 @@ from kiosk.i18n import words
 def heading(language: str) -> tuple[str, str]:
     """The name of the bench, and what to know of it."""
     _ = words(language)
-    return _("The bench"), _("Simulated devices, real bytes. PIN of every card: {pin}").format(pin=PIN)
+    return _("The bench"), _("Simulated devices on real wires")
 
 
 def clear(language: str) -> str:
@@ -25,7 +25,7 @@ def panel(name: str, language: str) -> str:
     return {
         "shelf": _("Shelf"),
         "pad": _("RFID pad"),
-        "card_reader": _("Card reader"),
+        "reader": _("Card reader"),
         "scanner": _("Barcode scanner"),
         "printer": _("Receipt printer"),
         "log": _("Just now"),
@@ -33,11 +33,11 @@ def panel(name: str, language: str) -> str:
 
 
 def hint(name: str, language: str) -> str:
-    """What to do in a part of the bench, or what its emptiness means."""
+    """What to do in a part of the bench, what to know there, or what its emptiness means."""
     _ = words(language)
     return {
         "shelf": _("Click a book: onto the pad, and off again"),
-        "card_reader": _("Click a card: onto the reader, and away again"),
+        "reader": _("PIN of every card: {pin}").format(pin=PIN),
         "pad": _("No books on the pad"),
         "printer": _("No receipt yet"),
     }[name]
@@ -79,12 +79,6 @@ def note(book: BookOnBench, language: str) -> str:
             return ""
 
 
-def lying(language: str) -> str:
-    """In place of a book that is not on the shelf."""
-    _ = words(language)
-    return _("lies on the pad")
-
-
 def card(kind: CardKind, language: str) -> str:
     """What a card shows."""
     _ = words(language)
@@ -121,7 +115,7 @@ def fault(which: Fault, language: str) -> str:
         Fault.TAG_DAMAGED: _("Chip damaged"),
         Fault.READER_SILENT: _("No answer"),
         Fault.PAPER_OUT: _("Paper out"),
-        Fault.COVER_OPEN: _("Cover open"),
+        Fault.COVER_OPEN: _("Cover lifted"),
         Fault.PRINTER_SILENT: _("No answer"),
     }[which]
 

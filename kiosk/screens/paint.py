@@ -170,19 +170,31 @@ def _put(shape: shapes.Shape, fx: float, fy: float, height: float) -> None:
             Line(points=flat, width=thick * fx / 2, cap="round", joint="round", close=closed)
 
 
-def _mask(drawing: shapes.Drawing, layer: int, width: int, height: int) -> Any:
+def _mask(drawing: shapes.Drawing, layer: int, width: int, height: int) -> tuple[Any, int, int]:
+    """A layer's mask at this size of the whole drawing, no larger than its shapes, and where in it (from below) it lies."""
     key = (drawing, layer, width, height)
     if key not in _masks:
-        finer = FINER if max(width, height) <= LARGE else 2
-        large = (width * finer, height * finer)
-        fbo = Fbo(size=large)
+        members = drawing.layers[layer].shapes
+        edges = [shapes.bounds(shape) for shape in members]
+        fx, fy = width / drawing.width, height / drawing.height
+        left = max(0, math.floor(min(edge[0] for edge in edges) * fx) - 1)
+        right = min(width, math.ceil(max(edge[2] for edge in edges) * fx) + 1)
+        low = max(0, math.floor(height - max(edge[3] for edge in edges) * fy) - 1)
+        high = min(height, math.ceil(height - min(edge[1] for edge in edges) * fy) + 1)
+        size = (max(1, right - left), max(1, high - low))
+        finer = FINER if max(size) <= LARGE else 2
+        fbo = Fbo(size=(size[0] * finer, size[1] * finer))
         _clear(fbo)
         with fbo:
-            for shape in drawing.layers[layer].shapes:
-                _put(shape, large[0] / drawing.width, large[1] / drawing.height, large[1])
+            PushMatrix()
+            Translate(-left * finer, -low * finer)
+            for shape in members:
+                _put(shape, fx * finer, fy * finer, height * finer)
+            PopMatrix()
         fbo.draw()
-        _masks[key] = _halved(fbo.texture, int(math.log2(finer)))
-    return _masks[key]
+        _masks[key] = (_halved(fbo.texture, int(math.log2(finer))), left, low)
+    mask: tuple[Any, int, int] = _masks[key]
+    return mask
 
 
 def _shadow(radius: int, blur: int) -> Any:
@@ -359,17 +371,13 @@ class Brush:
     def diamond(self, x: float, y: float, half: float, role: str | Rgb, alpha: float = 1.0) -> None:
         """An upright diamond around a point."""
         side = max(2, round(2 * half))
-        self.tint(role, alpha)
-        texture = _mask(_DIAMOND, 0, side, side)
-        Rectangle(texture=texture, pos=(round(x - side / 2), round(y - side / 2)), size=(side, side))
+        self._drawing(_DIAMOND, (x - side / 2, y - side / 2, side, side), role, role, alpha)
 
     def diamond_outline(self, x: float, y: float, half: float, role: str | Rgb, width: float) -> None:
         """The outline of a diamond around a point."""
         side = max(2, round(2 * half))
-        self.tint(role)
         drawing = _outline(round(64 * width / side, 1))
-        texture = _mask(drawing, 0, side, side)
-        Rectangle(texture=texture, pos=(round(x - side / 2), round(y - side / 2)), size=(side, side))
+        self._drawing(drawing, (x - side / 2, y - side / 2, side, side), role, role, 1.0)
 
     def icon(
         self,
@@ -407,7 +415,8 @@ class Brush:
         x, y, width, height = (round(box[0]), round(box[1]), max(2, round(box[2])), max(2, round(box[3])))
         for number, layer in enumerate(drawing.layers):
             self.tint({"*": role, "+": on}.get(layer.role, layer.role), alpha)
-            Rectangle(texture=_mask(drawing, number, width, height), pos=(x, y), size=(width, height))
+            texture, right, up = _mask(drawing, number, width, height)
+            Rectangle(texture=texture, pos=(x + right, y + up), size=texture.size)
 
     def hem(self, pattern: str, x: float, y: float, width: float, cell: int) -> float:
         """A strip of brocade with its lower edge at ``y``; gives back how high it is. Nothing in a plain theme."""

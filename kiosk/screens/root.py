@@ -51,7 +51,7 @@ from kiosk.views import (
 )
 
 #: Frames a second of the attract loop: enough to see what sinks, little enough for a small computer.
-LOOP_FPS = 6
+LOOP_FPS = 5
 #: The actions that reachable mode keeps among its tools.
 LOW_TOOLS = frozenset({Action.REACHABLE, Action.HELP})
 

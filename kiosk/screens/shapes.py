@@ -55,6 +55,21 @@ class Line:
 Shape = Oval | Bar | Patch | Line
 
 
+def bounds(shape: Shape) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a shape, strokes included."""
+    match shape:
+        case Oval(x, y, rx, ry, line):
+            return (x - rx - line, y - ry - line, x + rx + line, y + ry + line)
+        case Bar(x, y, width, height):
+            return (x, y, x + width, y + height)
+        case Patch(points):
+            thick = 0.0
+        case Line(points, thick):
+            pass
+    across, down = [x for x, _y in points], [y for _x, y in points]
+    return (min(across) - thick, min(down) - thick, max(across) + thick, max(down) + thick)
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """Shapes of one colour."""

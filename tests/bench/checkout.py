@@ -32,7 +32,7 @@ from sync.circulation.rules import Rules
 from sync.intake.rules import RuleSet
 from sync.store import tables
 from sync.store.clock import read_clock
-from sync.store.files import LEDGER, REFERENCE, LedgerFile, open_ledger, open_reference
+from sync.store.files import LEDGER, LedgerFile, open_ledger, open_reference
 from sync.store.ledger import Ledger, Lent
 from sync.store.reference import Reference
 from tests.bench.figure import Figure
@@ -180,10 +180,7 @@ def _build(home: Path) -> None:
             _insert(
                 connection,
                 tables.item,
-                (
-                    {"item_id": _item(n), "title_id": f"T{n}", "type": "book", "branch": _BRANCH}
-                    for n in range(ITEMS)
-                ),
+                ({"item_id": _item(n), "title_id": f"T{n}", "type": "book", "branch": _BRANCH} for n in range(ITEMS)),
             )
             _insert(
                 connection,
@@ -211,10 +208,10 @@ def _lend(ledger: LedgerFile, rules: RuleSet) -> None:
     """The open loans, as their events say: one item to each reader."""
     moment = settle(read_clock(), None)
     due = to_ms(moment.at + timedelta(days=15))
-    hash_ = genesis(_STATION, _EPOCH)
+    hash_, rng = genesis(_STATION, _EPOCH), random.Random(1)
     events, loans, custody, owners = [], [], [], []
     for n in range(LOANS):
-        token = f"{n:016x}"
+        token = f"{rng.getrandbits(64):016x}"
         out = CheckedOut(_item(n), token, "book", _BRANCH, "take_home", due, rules.version, "adult")
         e = entry(n + 1, moment, "bench", out)
         record = encode(e)
