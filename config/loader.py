@@ -203,9 +203,14 @@ def _replace(path: Path, content: bytes) -> None:
             os.close(folder)
 
 
-def _file_problem(path: Path, sentence: Phrase, error: OSError) -> Problems:
+def reason_of(error: OSError) -> Phrase:
+    """Why the operating system refused, in words; its own where we have none."""
     known = _REASONS.get(error.errno) if error.errno is not None else None
-    reason = known or Phrase(error.strerror or type(error).__name__, error.strerror or type(error).__name__)
+    return known or Phrase(error.strerror or type(error).__name__, error.strerror or type(error).__name__)
+
+
+def _file_problem(path: Path, sentence: Phrase, error: OSError) -> Problems:
+    reason = reason_of(error)
     return Problems((Problem("", sentence.fill(path=path, reason=reason), path.name),))
 
 

@@ -234,7 +234,7 @@ class _Talk:
             if self.confirmed >= number:
                 return None
             condition = yield from self.condition()
-            if condition.fault:
+            if condition.fault and self.confirmed < number:
                 return condition.fault
             # If that was answered at once, the rest of the time is still to be waited.
             yield from self.ask(b"", is_enough)
@@ -281,7 +281,8 @@ def print_receipt(receipt: Raster, *, cutter: bool) -> Command[PrintReport]:
         for number, question in enumerate(questions, 1):
             handed_over = number + 1 >= len(questions)
             if fault := (yield from talk.deliver(question, number)):
-                return report(PrintOutcome.FAILED, fault)
+                may_come = handed_over and fault is PrintFault.STUCK
+                return report(PrintOutcome.UNKNOWN if may_come else PrintOutcome.FAILED, fault)
         if talk.is_sure:
             return report(PrintOutcome.PRINTED)
         condition = yield from talk.condition()

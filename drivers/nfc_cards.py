@@ -57,9 +57,9 @@ from drivers.port import TRAFFIC
 _log = logging.getLogger(__name__)
 
 #: Seconds between polls. A tap is seen in this time and the few milliseconds of a poll.
-_REST: Final = 0.05
+_REST: Final = 0.03
 #: So often in a row a card is missed before it is gone: 0.2 s, long for a flicker, short for a hand.
-_MISSES: Final = 4
+_MISSES: Final = 6
 #: So often a card is tried before it must do with its UID.
 _READ_ATTEMPTS: Final = 3
 #: How long a card may take for the answer to one command, in seconds. Reading takes it 5 ms.

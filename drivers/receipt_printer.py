@@ -130,7 +130,7 @@ class EscPosPrinter:
             with self._connected() as port:
                 self._forget(port)
                 report = self._run(port, print_receipt(receipt, cutter=self._cutter))
-                self._must_forget = report.fault is not None
+                self._must_forget = report.outcome is PrintOutcome.FAILED or report.fault is PrintFault.WIRE
                 if report.fault is not PrintFault.WIRE:
                     self._forget(port)
         except WireError:

@@ -14,6 +14,7 @@ from rich.text import Text
 from typer import _click as click  # Typer gives the errors of the Click it carries no other name
 from typer.main import get_command
 
+from config.loader import reason_of
 from config.phrase import ExplainedError
 from kiosk.commands import application
 from kiosk.i18n import _, language
@@ -46,7 +47,7 @@ def invoke(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # whoever reads has gone; there is nobody left to tell
     except OSError as error:
-        _say(_("The system refused: {reason}.").format(reason=error.strerror or type(error).__name__))
+        _say(_("The system refused: {reason}.").format(reason=reason_of(error).say(language())))
     else:
         if code != _INTERRUPTED:
             return code if isinstance(code, int) else 0

@@ -228,8 +228,9 @@ class Session:
             found = _found(ledger, effect.visit, effect.number)
             if found.item is not None:
                 return found
-        pin_set = standing.pin_hash is not None
-        return m.CardFound(effect.visit, effect.number, standing.patron, standing.blocks, pin_set)
+        network, pin_set = ledger.rules().network, standing.pin_hash is not None
+        by_number = bool(network.home_of_patron(effect.number) and not network.home_of_item(effect.number))
+        return m.CardFound(effect.visit, effect.number, standing.patron, standing.blocks, pin_set, by_number)
 
     # --- devices ------------------------------------------------------------------------------------------------------
 

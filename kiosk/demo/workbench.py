@@ -83,6 +83,13 @@ class Fault(StrEnum):
     COVER_OPEN = "cover_open"
     PRINTER_SILENT = "printer_silent"
 
+    @property
+    def device(self) -> str:
+        """The kind of device it breaks."""
+        if self in _PRINTER_FAULTS:
+            return "printer"
+        return "reader" if self is Fault.READER_SILENT else "pad"
+
 
 _PAD_FAULTS = {Fault.PAD_CABLE: PadFault.CABLE_PULLED, Fault.ANSWER_LOST: PadFault.ANSWER_LOST_AFTER_WRITE}
 _PRINTER_FAULTS = {

@@ -38,13 +38,17 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class CardFound:
-    """Whose card it is. ``blocks`` say why it cannot borrow at all; empty when it can."""
+    """Whose card it is. ``blocks`` say why it cannot borrow at all; empty when it can.
+
+    ``by_number``: a card that is not known here, by a number as some library of the network gives to its cards.
+    """
 
     visit: int
     number: str = field(repr=False)
     patron: Patron | None
     blocks: tuple[Block, ...] = ()
     pin_set: bool = False
+    by_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)

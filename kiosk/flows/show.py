@@ -215,11 +215,12 @@ def _slip(blocks: tuple[Block, ...]) -> Slip | None:
 
 def _rows_without_a_book(state: State) -> list[RowView]:
     """Tags that are being read, and those that are no item we can name: what is not known is shown, not skipped."""
-    met = {uid for book in state.books for uid in book.uids}
-    reading = [t for t in state.pad if not (t.steady and t.content) and not t.old and not t.card and t.uid not in met]
-    return [RowView(f"tag:{t.uid.hex()}", RowState.READING) for t in reading] + [
+    refused = unreadable(state)
+    met = {uid for book in state.books for uid in book.uids} | {tag.uid for tag, _said in refused}
+    reading = [tag for tag in state.pad if not tag.old and not tag.card and tag.uid not in met]
+    return [RowView(f"tag:{tag.uid.hex()}", RowState.READING) for tag in reading] + [
         RowView(f"tag:{tag.uid.hex()}", RowState.REFUSED, slip=Slip(said.reason, said.next_step))
-        for tag, said in unreadable(state)
+        for tag, said in refused
     ]
 
 

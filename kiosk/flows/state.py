@@ -189,7 +189,10 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that a kiosk knows. Made by :func:`start`; only :func:`step` makes the next one."""
+    """All that a kiosk knows. Made by :func:`start`; only :func:`step` makes the next one.
+
+    ``renewals`` holds the latest answer for each item asked about, ``renewed`` the items that were renewed at all.
+    """
 
     setup: Setup
     phase: Phase = Phase.ATTRACT
@@ -208,6 +211,7 @@ class State:
     books: tuple[Book, ...] = ()
     account: Account | None = None
     renewals: tuple[tuple[str, bool, tuple[Block, ...], date | None], ...] = ()
+    renewed: frozenset[str] = frozenset()
     returning: bool = False
     outcome: str = "done"
     receipt: Receipt = Receipt.NOT_OFFERED

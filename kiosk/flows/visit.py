@@ -410,7 +410,7 @@ class _Turn:
 
     def _card_found(self, found: m.CardFound) -> None:
         if self.state.phase in (Phase.BORROW, Phase.RETURN):  # a scanned code that is no item we know
-            if found.patron is not None:
+            if found.patron is not None or found.by_number:
                 self._number(found.number, or_item=False)
             elif self.state.setup.barcode_items:
                 self._scanned_item(found.number)
@@ -580,6 +580,8 @@ class _Turn:
         blocks = result.blocks if isinstance(result, Refused) else ()
         others = tuple(r for r in self.state.renewals if r[0] != answered.item_id)
         self._set(renewals=(*others, (answered.item_id, good, blocks, due)))
+        if good:
+            self._set(renewed=self.state.renewed | {answered.item_id})
         book = self._book(answered.item_id)
         if book is not None and is_own(book):
             yours = tuple(b for b in book.blocks if b.code is Code.ALREADY_YOURS)
@@ -768,10 +770,9 @@ class _Turn:
             return
         out = sum(b.stage is Stage.RELEASED for b in state.books)
         back = sum(b.stage in CAME_BACK for b in state.books)
-        renewed = sum(good for _item, good, _blocks, _due in state.renewals)
         category = state.reader.category if state.reader else ""
         self._set(visit_open=False)
-        self._do(m.CloseVisit(state.visit, outcome, out, back, renewed, category))
+        self._do(m.CloseVisit(state.visit, outcome, out, back, len(state.renewed), category))
 
     def _home(self, keep: frozenset[bytes] = frozenset()) -> None:
         """Back to the attract screen: everything of the visit and of the reader is gone.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from kivy.graphics import Color, Line, Rectangle
+from kivy.graphics import Canvas, Color, Fbo, Line, Rectangle
 from kivy.graphics.texture import Texture
 from kivy.properties import BooleanProperty, NumericProperty, ObjectProperty, StringProperty
 from kivy.uix.floatlayout import FloatLayout
@@ -41,7 +41,8 @@ PLACES: dict[str, tuple[float, float, float, float]] = {
     "shelf": (24, 106, 905, 470),
     "books": (40, 148, 873, 427),
     "pad": (24, 590, 428, 338),
-    "pile": (40, 632, 396, 206),
+    "pile_well": (40, 632, 396, 206),
+    "pile": (48, 636, 380, 202),
     "slab": (40, 838, 396, 26),
     "pad_switches": (40, 874, 396, 44),
     "cards": (466, 590, 463, 338),
@@ -112,7 +113,7 @@ class BenchHeader(OfBench):
     def paint(self, brush: Brush) -> None:
         x, y, wide, high = self.area
         cell = max(1, round(self.px(2)))
-        brush.rect((x, y + 9 * cell, wide, high - 9 * cell), "header")
+        brush.rect((x, y + 9 * cell, wide, high - 9 * cell), "staff_header")
         brush.hem("narrow", x, y, wide, cell)
         title, note = said.heading(self.view.language)
         foot, room = y + 9 * cell, high - 9 * cell
@@ -205,7 +206,7 @@ class BenchClear(BenchKey):
         side = round(px * 1.1)
         width = side + self.px(8) + text_width(text, 600, px)
         left = top[0] + (top[2] - width) / 2
-        brush.icon("renew", left + side / 2, top[1] + top[3] / 2, side, "secondary_text", "secondary_face")
+        brush.icon("return", left + side / 2, top[1] + top[3] / 2, side, "secondary_text", "secondary_face")
         brush.text(text, (left + side + self.px(8), top[1], width, top[3]), px, 600, "secondary_text")
 
 
@@ -274,13 +275,16 @@ class ShelfBook(BenchKey):
         x, y, wide, high = box
         px, small = self.px(14), self.px(12)
         lines = lines_of(book.title, wide, 600, px, 4)
+        if any("…" in line for line in lines[:-1]):  # a word is wider than the cover
+            px = self.px(13)
+            lines = lines_of(book.title, wide, 600, px, 4)
         tall = brush.lines(lines, box, px, 600, "spine_text", valign="top", leading=1.22)
         below = said.note(book, self.language)
         role, weight = ("spine_band", 600) if below else ("spine_text_soft", 500)
         rows = int((high - tall - self.px(10)) / (small * 1.2))
-        if rows < 1 or not (below or book.author):
-            return
-        line = lines_of(below or book.author, wide, weight, small, min(2, rows))
+        line = lines_of(below or book.author, wide, weight, small, min(2, rows)) if rows > 0 else []
+        if not line or any("…" in part for part in line):
+            return  # half a name says nothing
         deep = brush.lines(line, (x, y, wide, high), small, weight, role, valign="bottom", leading=1.2)
         if len(lines) < 4:
             brush.rect((x, y + deep + self.px(6), wide * 0.35, max(1.0, self.px(2))), "spine_band")
@@ -305,11 +309,14 @@ class ShelfBook(BenchKey):
 
 
 class PadBook(ShelfBook):
-    """A book on the pad, as a spine; a click takes it off."""
+    """A book on the pad, as a spine in one of so many columns; a click takes it off."""
+
+    columns = NumericProperty(1)
+    watch: ClassVar[tuple[str, ...]] = (*ShelfBook.watch, "columns")
 
     @property
     def _word(self) -> str:
-        return said.lock(self.book, self.language) if self.width > self.px(250) else ""
+        return said.lock(self.book, self.language) if self.columns == 1 else ""
 
     @property
     def _type(self) -> float:
@@ -353,13 +360,14 @@ class PadBook(ShelfBook):
         brush.text(word, (left + self.px(25 if opened else 19), y, label[0] + label[2] - left, high), px, 600, role)
         end = label[0] - self.px(6)
         if len(book.parts) > 1:
-            end -= PART * scale_of(self.look) * len(book.parts)
-        title = (x + self.px(17), y, end - x - self.px(17), high)
-        brush.text(book.title, title, px, 600, "spine_text")
+            end -= self.px(PARTS[self.columns]) * len(book.parts)
+        title = (x + self.px(15), y, end - x - self.px(17), high)
+        if title[2] > self.px(40):
+            brush.text(book.title, title, px, 600, "spine_text")
 
 
-#: How wide the mark of one part of a set is, on its spine.
-PART = 19
+#: How wide the mark of one part of a set is on its spine, by the number of columns of the pile.
+PARTS = {1: 19, 2: 15, 3: 11}
 
 
 class PartMark(BenchKey):
@@ -370,7 +378,7 @@ class PartMark(BenchKey):
     watch: ClassVar[tuple[str, ...]] = (*BenchKey.watch, "number", "lies")
 
     def paint(self, brush: Brush) -> None:
-        box = inset(self.area, self.px(1.5))
+        box = inset(self.area, self.px(1), self.px(2))
         radius = self.px(4)
         if self.lies:
             brush.round(box, "label_ground", radius)
@@ -456,8 +464,7 @@ class BenchSlab(OfBench):
         inner = inset(self.area, self.px(10), 0)
         side = round(self.px(16))
         brush.icon("pad", inner[0] + side / 2, inner[1] + inner[3] / 2, side, "pad_mark", "pad_slab")
-        count = len(self.view.pile)
-        text = said.on_pad(count, self.view.language) if count else said.hint("pad", self.view.language)
+        text = said.on_pad(len(self.view.pile), self.view.language)
         brush.text(text, (inner[0] + self.px(24), inner[1], inner[2], inner[3]), self.px(14), 600, "slab_text")
 
 
@@ -474,15 +481,19 @@ class BenchLog(OfBench):
             brush.text(text, place, self.px(14), 600 if not number else 500, "text" if not number else "text_soft")
 
 
-class PaperWell(OfBench):
-    """The place where paper comes."""
+class BenchWell(OfBench):
+    """The place where something comes; ``name`` says whose it is."""
+
+    name = StringProperty("")
+    watch: ClassVar[tuple[str, ...]] = (*OfBench.watch, "name")
 
     def paint(self, brush: Brush) -> None:
         radius = self.px(12)
         brush.round(self.area, "well", (radius, radius, 0, 0))
-        if self.view.paper is None:
+        empty = self.view.paper is None if self.name == "printer" else not self.view.pile
+        if self.name and empty:
             box = (self.x, self.y + self.px(20), self.width, self.px(30))
-            brush.text(said.hint("printer", self.view.language), box, self.px(15), 500, "text_soft", align="center")
+            brush.text(said.hint(self.name, self.view.language), box, self.px(15), 500, "text_soft", align="center")
 
 
 class PaperSlot(OfBench):
@@ -595,7 +606,11 @@ class PaperRoll(StencilView):
 
 
 class BenchPanel(RelativeLayout):
-    """The bench. ``on_touch_action`` is called with each :class:`kiosk.demo.workbench.Act`."""
+    """The bench. ``on_touch_action`` is called with each :class:`kiosk.demo.workbench.Act`.
+
+    It is painted into a texture, and anew only when something on it has changed: without a graphics card a frame of it
+    takes six times as long as one of the kiosk, which is drawn again with every movement there.
+    """
 
     on_touch_action: Callable[[Act], None] = ObjectProperty(lambda _act: None)
     look = ObjectProperty(look_at(1.0))
@@ -608,12 +623,35 @@ class BenchPanel(RelativeLayout):
         self._cards: dict[str, CardFace] = {}
         self._stickers: dict[str, Sticker] = {}
         self._switches = {fault: FaultSwitch(fault=fault, touch=Act(Hand.SWITCH, fault)) for fault in Fault}
+        self.canvas = Canvas()
+        with self.canvas:
+            self._fbo = Fbo(size=(1, 1), with_stencilbuffer=True)
+            Color(1, 1, 1, 1)
+            self._shown = Rectangle(texture=self._fbo.texture)
         super().__init__(**kwargs)
+        self.fbind("size", self._resize)
+        self._resize()
         for switch in self._switches.values():
             self.add_widget(switch)
         for name in ("look", "view"):
             self.fbind(name, self._seat)
         self._seat()
+
+    def add_widget(self, *args: Any, **kwargs: Any) -> None:
+        """As any layout, but what is added is painted into the texture."""
+        own, self.canvas = self.canvas, self._fbo
+        super().add_widget(*args, **kwargs)
+        self.canvas = own
+
+    def remove_widget(self, *args: Any, **kwargs: Any) -> None:
+        """As any layout."""
+        own, self.canvas = self.canvas, self._fbo
+        super().remove_widget(*args, **kwargs)
+        self.canvas = own
+
+    def _resize(self, *_args: object) -> None:
+        self._fbo.size = (max(1, round(self.width)), max(1, round(self.height)))
+        self._shown.texture, self._shown.size = self._fbo.texture, self._fbo.size
 
     def show(self, view: BenchView) -> None:
         """Show this from now on."""
@@ -683,15 +721,15 @@ class BenchPanel(RelativeLayout):
                 for widget in (self._lying[item_id][0], *marks):
                     self.add_widget(widget)
             spine, marks = self._lying[item_id]
-            spine.look, spine.language, spine.book = self.look, self.view.language, book
+            spine.look, spine.language, spine.book, spine.columns = self.look, self.view.language, book, columns
             x = left + (number // rows) * (each + 6)
             y = top + high - (number % rows + 1) * step
             spine.box = self._box(self.look, x, y, each, step - 2)
             label = spine.label_width / scale_of(self.look) + 12
             for at, mark in enumerate(marks):
                 mark.look, mark.lies = self.look, book.parts[at].on_pad
-                begin = x + each - label - PART * (len(marks) - at)
-                mark.box = self._box(self.look, begin, y + 1, PART, step - 4)
+                begin = x + each - label - PARTS[columns] * (len(marks) - at)
+                mark.box = self._box(self.look, begin, y + 1, PARTS[columns], step - 4)
 
     def _seat_cards(self) -> None:
         left, top, wide, high = PLACES["card_places"]

@@ -125,7 +125,8 @@ def logged(line: Logged, language: str) -> str:
     _ = words(language)
     match line.event:
         case Event.BROKEN | Event.MENDED:
-            of = fault(Fault(line.of), language)
+            which = Fault(line.of)
+            of = f"{panel(which.device, language)}: {fault(which, language)}"
         case Event.LOST | Event.BACK:
             of = panel(line.of, language)
         case _:

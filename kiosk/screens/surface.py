@@ -7,12 +7,32 @@ console. Here it does none of that. Without a screen SDL's ``offscreen`` driver 
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import logging
 import os
+import sys
 
 #: Frames a second at most, which is also how soon a touch is seen; the attract screen draws far fewer.
 FRAMES = 60
+
+
+#: glibc's numbers of two settings of its allocator, and what they are set to (mallopt(3)).
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_KEEP_BYTES = 128 * 1024
+
+
+def _give_memory_back() -> None:
+    """Have freed pixels go back to the system at once.
+
+    A software renderer frees megabytes a frame, and glibc, seeing that, keeps ever more of it: measured, 530 MB after a few
+    visits instead of 340.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+        if mallopt is not None:
+            mallopt(_MMAP_THRESHOLD, _KEEP_BYTES // 2)
+            mallopt(_TRIM_THRESHOLD, _KEEP_BYTES)
 
 
 def kivy_is_installed() -> bool:
@@ -37,6 +57,7 @@ def prepare(width: int, height: int, *, offscreen: bool = False, fullscreen: boo
     )
     if offscreen:
         os.environ.update(SDL_VIDEODRIVER="offscreen", LIBGL_ALWAYS_SOFTWARE="1", SDL_AUDIODRIVER="dummy")
+    _give_memory_back()
     # Kivy's own messages are for its developers; what a station must know it says itself.
     logging.getLogger("kivy").setLevel(logging.ERROR)
     from kivy.config import Config  # noqa: PLC0415 (the environment must be set first)

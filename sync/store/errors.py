@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from config.phrase import ExplainedError, Phrase
+from sync.circulation.model import LOCAL_ZONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class DatabaseInUse(StoreError):
                 file=path.name,
                 command=owner.command,
                 pid=owner.pid,
-                since=owner.since.astimezone(ZoneInfo("Asia/Ho_Chi_Minh")).strftime("%H:%M %d/%m/%Y"),
+                since=owner.since.astimezone(LOCAL_ZONE).strftime("%H:%M %d/%m/%Y"),
             )
         super().__init__(phrase)
 

@@ -40,13 +40,11 @@ def main(arguments: list[str]) -> int:
 
 def _benches() -> list[str]:
     """Names of the modules that measure something, found without importing them: some bring a whole window along."""
-    return [
-        path.stem
-        for path in sorted(_HERE.glob("*.py"))
-        if any(
-            isinstance(node, ast.FunctionDef) and node.name == "measure" for node in ast.parse(path.read_bytes()).body
-        )
-    ]
+    return [path.stem for path in sorted(_HERE.glob("*.py")) if "measure" in _functions(path)]
+
+
+def _functions(path: Path) -> set[str]:
+    return {node.name for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.FunctionDef)}
 
 
 def _table(figures: list[Figure]) -> str:

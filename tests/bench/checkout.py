@@ -27,7 +27,7 @@ from sync.circulation.clock import settle
 from sync.circulation.events import CheckedOut, encode, entry, to_ms
 from sync.circulation.network import Branch
 from sync.circulation.policy import PolicyRow
-from sync.circulation.projection import Put, changes
+from sync.circulation.projection import KEYS, Put, changes
 from sync.circulation.rules import Rules
 from sync.intake.rules import RuleSet
 from sync.store import tables
@@ -35,13 +35,21 @@ from sync.store.clock import read_clock
 from sync.store.files import LEDGER, LedgerFile, open_ledger, open_reference
 from sync.store.ledger import Ledger, Lent
 from sync.store.reference import Reference
+from sync.store.view import PROJECTED
 from tests.bench.figure import Figure
 
 ITEMS, PATRONS, LOANS = 200_000, 50_000, 50_000
 CHECKOUTS, WARM_UP = 4_000, 200
 
 _STATION, _EPOCH, _BRANCH = "BENCH", 1, "TN"
-_WRITER = ("synchronous = FULL", "secure_delete = ON", "mmap_size = 0", "wal_autocheckpoint = 1000")
+_WRITER = (
+    "foreign_keys = ON",
+    "synchronous = FULL",
+    "secure_delete = ON",
+    "mmap_size = 0",
+    "wal_autocheckpoint = 1000",
+    "journal_size_limit = 4194304",
+)
 
 
 def measure() -> list[Figure]:
@@ -209,29 +217,23 @@ def _lend(ledger: LedgerFile, rules: RuleSet) -> None:
     moment = settle(read_clock(), None)
     due = to_ms(moment.at + timedelta(days=15))
     hash_, rng = genesis(_STATION, _EPOCH), random.Random(1)
-    events, loans, custody, owners = [], [], [], []
+    rows: dict[sa.Table, list[dict[str, object]]] = {
+        table: [] for table in (tables.event, tables.identity, tables.loan, tables.custody)
+    }
     for n in range(LOANS):
         token = f"{rng.getrandbits(64):016x}"
         out = CheckedOut(_item(n), token, "book", _BRANCH, "take_home", due, rules.version, "adult")
         e = entry(n + 1, moment, "bench", out)
         record = encode(e)
         hash_ = link(hash_, record)
-        events.append({"seq": e.seq, "record": record, "hash": hash_})
-        owners.append({"token": token, "patron_id": _patron(n % PATRONS)})
+        rows[tables.event].append({"seq": e.seq, "record": record, "hash": hash_})
+        rows[tables.identity].append({"token": token, "patron_id": _patron(n % PATRONS)})
         for change in changes(e):
-            match change:
-                case Put(table="loan"):
-                    loans.append({"token": change.key, **change.row})
-                case Put(table="custody"):
-                    custody.append({"item_id": change.key, **change.row})
+            if isinstance(change, Put):
+                rows[PROJECTED[change.table]].append({KEYS[change.table]: change.key, **change.row})
     with ledger.begin() as connection:
-        for table, rows in (
-            (tables.event, events),
-            (tables.loan, loans),
-            (tables.custody, custody),
-            (tables.identity, owners),
-        ):
-            _insert(connection, table, rows)
+        for table, some in rows.items():
+            _insert(connection, table, some)
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[dict[str, object]]) -> None:

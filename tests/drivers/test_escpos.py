@@ -290,8 +290,14 @@ def test_trouble_that_comes_half_way_is_told_with_what_is_certain(band: int) -> 
     assert told == PrintReport(PrintOutcome.FAILED, PrintFault.PAPER_OUT, rows)
 
 
-def test_a_printer_that_stops_confirming_and_says_that_it_is_well_is_stuck() -> None:
-    left = [0x00, 0x00]
+@pytest.mark.parametrize(
+    ("confirmed", "outcome"),
+    [(2, PrintOutcome.FAILED), (len(WHOLE) - 2, PrintOutcome.UNKNOWN), (len(WHOLE) - 1, PrintOutcome.UNKNOWN)],
+)
+def test_a_printer_that_stops_confirming_and_says_that_it_is_well_is_stuck(
+    confirmed: int, outcome: PrintOutcome
+) -> None:
+    left = [0x00] * confirmed
 
     def reply(message: bytes) -> list[int]:
         if message.startswith(b"\x10\x04"):
@@ -300,7 +306,23 @@ def test_a_printer_that_stops_confirming_and_says_that_it_is_well_is_stuck() -> 
         return new
 
     told, _ = job(RECEIPT, reply)
-    assert (told.outcome, told.fault) == (PrintOutcome.FAILED, PrintFault.STUCK)
+    assert (told.outcome, told.fault) == (outcome, PrintFault.STUCK)
+
+
+def test_paper_that_ends_behind_the_last_row_has_done_its_duty() -> None:
+    pictures = 0
+
+    def reply(message: bytes) -> list[int]:
+        nonlocal pictures
+        if message.startswith(b"\x10\x04"):
+            if pictures < len(WHOLE):
+                return [0x12]
+            late = [0x00] if message[2] == 1 else []
+            return late + list(bytes.fromhex(REPLIES["paper"]))[message[2] - 1 :][:1]
+        pictures += 1
+        return confirmations(message) if pictures < len(WHOLE) else []
+
+    assert job(RECEIPT, reply)[0] == PrintReport(PrintOutcome.PRINTED, None, 450)
 
 
 def test_a_wire_that_breaks_before_all_is_sent_is_a_failure_and_afterwards_nobody_knows() -> None:
