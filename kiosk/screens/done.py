@@ -129,9 +129,7 @@ class Seconds(Painted):
         brush.text(self.text, (left, self.y, wide, self.height), body, 500, "text_soft", most=2)
 
 
-def ring(
-    brush: Brush, x: float, y: float, radius: float, left: int, of: int, on: str, off: str, half: float
-) -> None:
+def ring(brush: Brush, x: float, y: float, radius: float, left: int, of: int, on: str, off: str, half: float) -> None:
     """Diamonds in a circle, one a second, from the top clockwise; the spent ones keep an outline."""
     count = max(1, of)
     spent = max(0, count - left)

@@ -76,12 +76,8 @@ class Header(Painted):
             brush.text(frame.time, (right - wide, middle - px, wide, 2 * px), px, 700, "header_text")
             return min(limit, right - wide) - gap
         day = text_width(frame.date, 500, fine)
-        brush.text(
-            frame.time, (right - wide, middle + look.px(22) - px, wide, 2 * px), px, 700, "header_text"
-        )
-        brush.text(
-            frame.date, (right - day, middle - look.px(27) - fine, day, 2 * fine), fine, 500, "header_text_soft"
-        )
+        brush.text(frame.time, (right - wide, middle + look.px(22) - px, wide, 2 * px), px, 700, "header_text")
+        brush.text(frame.date, (right - day, middle - look.px(27) - fine, day, 2 * fine), fine, 500, "header_text_soft")
         return min(limit, right - max(wide, day)) - gap
 
     def _chip(self, brush: Brush, right: float, middle: float) -> float:
@@ -162,7 +158,9 @@ class StepBar(Painted):
             role = "text" if done or current else "text_soft"
             if self.on_header:
                 role = "header_text" if done or current else "header_text_soft"
-            brush.text(told.labels[number - 1], (x, y - px, widths[number - 1] + 2, 2 * px), px, weights[number - 1], role)
+            brush.text(
+                told.labels[number - 1], (x, y - px, widths[number - 1] + 2, 2 * px), px, weights[number - 1], role
+            )
             x += widths[number - 1]
             if number < 3:
                 self._dots(brush, x, between, y, number < told.current, px)
@@ -264,7 +262,9 @@ class Banner(Painted):
         px = look.step("body")
         left = self.x + look.size("text_inset" if look.portrait else "margin")
         room = px * 1.7
-        brush.icon("offline", left + px * 0.6, self.y + self.height / 2, round(px * 1.25), "banner_icon", "banner_ground")
+        brush.icon(
+            "offline", left + px * 0.6, self.y + self.height / 2, round(px * 1.25), "banner_icon", "banner_ground"
+        )
         wide = self.right - look.size("margin") - left - room
         while px > 12 and text_width(self.text, 600, px) > wide:
             px -= 1

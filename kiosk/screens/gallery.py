@@ -43,7 +43,9 @@ class Studio:
         self.root(view, size).export_to_png(str(path))
 
 
-def chosen(profiles: list[str], themes: list[str], languages: list[str], names: list[str]) -> Iterator[tuple[str, View, tuple[int, int]]]:
+def chosen(
+    profiles: list[str], themes: list[str], languages: list[str], names: list[str]
+) -> Iterator[tuple[str, View, tuple[int, int]]]:
     """Names, views and sizes of the pictures asked for; a sample counts by the beginning of its name."""
     for name, view in VIEWS.items():
         if names and name not in names:
@@ -52,7 +54,11 @@ def chosen(profiles: list[str], themes: list[str], languages: list[str], names: 
             for theme in themes:
                 for language in languages:
                     told = profile(shape)
-                    yield f"{name}-{shape}-{theme}-{language}", dressed(view, theme, language), (told.width, told.height)
+                    yield (
+                        f"{name}-{shape}-{theme}-{language}",
+                        dressed(view, theme, language),
+                        (told.width, told.height),
+                    )
 
 
 def main() -> None:

@@ -212,7 +212,7 @@ class Pressable(Painted):
     touch = ObjectProperty(None, allownone=True)
     pressed = BooleanProperty(False)
     sunk = NumericProperty(0.0)
-    watch = ("pressed", "sunk")
+    watch: ClassVar[tuple[str, ...]] = ("pressed", "sunk")
 
     def on_touch_down(self, touch: Any) -> bool:
         if self.touch is None or self.width <= 0 or not self.collide_point(*touch.pos):
@@ -277,7 +277,19 @@ class KeyButton(Pressable):
     corner = StringProperty("button")
     picture = BooleanProperty(False)
     watch = (*Pressable.watch, "key", "step", "weight", "corner", "picture")
-    STEPS: ClassVar[tuple[str, ...]] = ("giant", "hero", "h1", "h1_small", "h2", "h3", "h4", "lead", "body", "small", "fine")
+    STEPS: ClassVar[tuple[str, ...]] = (
+        "giant",
+        "hero",
+        "h1",
+        "h1_small",
+        "h2",
+        "h3",
+        "h4",
+        "lead",
+        "body",
+        "small",
+        "fine",
+    )
 
     def on_key(self, *_args: object) -> None:
         self.touch = self.key.touch if isinstance(self.key, Key) else None
@@ -338,7 +350,9 @@ class KeyButton(Pressable):
         x, y, wide, high = top
         px, _width, _room = self._fit(wide - 2 * self.look.px(16), "")
         foot = px * 1.9
-        brush.text(self.key.text, (x, y + px * 0.35, wide, foot - px * 0.35), px, int(self.weight), text, align="center")
+        brush.text(
+            self.key.text, (x, y + px * 0.35, wide, foot - px * 0.35), px, int(self.weight), text, align="center"
+        )
         space = self.look.px(self.look.profile.space(20))
         brush.picture(self.key.icon, (x, y + foot, wide, high - foot - space), "secondary_edge", face)
 

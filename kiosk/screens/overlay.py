@@ -47,7 +47,17 @@ class Countdown(Painted):
         look = self.look
         side = min(self.width, self.height)
         x, y = self.x + self.width / 2, self.y + self.height / 2
-        ring(brush, x, y, side / 2, int(self.seconds), int(self.of_seconds), "countdown_on", "countdown_off", side * 0.051)
+        ring(
+            brush,
+            x,
+            y,
+            side / 2,
+            int(self.seconds),
+            int(self.of_seconds),
+            "countdown_on",
+            "countdown_off",
+            side * 0.051,
+        )
         px = min(look.step("giant"), side * 0.42)
         body = min(look.step("body"), side * 0.16)
         rise = body * 0.62
@@ -102,6 +112,7 @@ class Dialog(Widget):
     def _without_ring(self, look: Look, name: str, box: Box) -> Box:
         if name == "ring":
             return NOWHERE
+        places: dict[str, Box]
         if look.portrait:
             places = {"headline": (10, 27, 90, 33), "text": (10, 34.5, 90, 65.5), "primary": (10, 77, 90, 86.4)}
         elif look.small:

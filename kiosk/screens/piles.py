@@ -136,7 +136,6 @@ class AccountPage(PilePage):
             return look.rect(3.7, 27.6 if note else 25.8, 96.3, 80.9)
         return look.rect(35.6, 14.2, 97.5, 90.2) if not look.small else look.rect(2, 32.5, 68.8, 87.6)
 
-
     def more_at(self, look: Look) -> Box:
         """At the pile's foot, over its last row."""
         x, y, wide, _high = self.pile_at(look, "")

@@ -130,7 +130,9 @@ class KioskRoot(RelativeLayout):
 
     def _look(self, view: View) -> Look:
         child = view.patron is not None and view.patron.child
-        visit = isinstance(view.body, (BorrowView, OfferView, ReturnView, AccountView, DoneView, CardProblemView, PinView))
+        visit = isinstance(
+            view.body, (BorrowView, OfferView, ReturnView, AccountView, DoneView, CardProblemView, PinView)
+        )
         return Look(
             float(self.width),
             float(self.height),

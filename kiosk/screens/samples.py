@@ -92,9 +92,7 @@ def _in_state(row: RowView, state: RowState, slip: Slip | None = None) -> RowVie
 
 
 REFUSED = RowView("TN90001", RowState.REFUSED, "Người Nùng ở Việt Nam = The Nung in Vietnam", "Vũ Khánh", 4, None, HELD)
-OWN = RowView(
-    "TN90002", RowState.ON_LOAN, "Số đỏ", "Vũ Trọng Phụng", 4, DUE, actions=(Action.RENEW, Action.RETURN)
-)
+OWN = RowView("TN90002", RowState.ON_LOAN, "Số đỏ", "Vũ Trọng Phụng", 4, DUE, actions=(Action.RENEW, Action.RETURN))
 BORROW = BorrowView((READING, REFUSED, *_borrowed(3)), borrowed=3, attention=1, on_pad=5)
 RETURN = ReturnView(
     (
@@ -110,7 +108,9 @@ RETURN = ReturnView(
 ACCOUNT = AccountView(
     (
         RowView("A1", RowState.OVERDUE, "Số đỏ", "Vũ Trọng Phụng", 4, date(2027, 3, 2), LATE),
-        RowView("A2", RowState.ON_LOAN, "Lá nằm trong lá", "Nguyễn Nhật Ánh", 2, date(2027, 3, 15), None, (Action.RENEW,)),
+        RowView(
+            "A2", RowState.ON_LOAN, "Lá nằm trong lá", "Nguyễn Nhật Ánh", 2, date(2027, 3, 15), None, (Action.RENEW,)
+        ),
         RowView("A3", RowState.ON_LOAN, HOUSE[4][0], "Thomas L. Friedman", 5, DUE, None, (Action.RENEW,)),
         RowView("A4", RowState.ON_LOAN, "Người Nùng ở Việt Nam", "Vũ Khánh", 3, DUE, None, (Action.RENEW,)),
         RowView("hold:5", RowState.HOLD_READY, HOUSE[9][0], "", 6, date(2027, 3, 12)),
@@ -121,9 +121,7 @@ ACCOUNT = AccountView(
     owed=6000,
     can_renew=True,
 )
-DONE = DoneView(
-    _borrowed(3), borrowed=3, refused=1, due=DUE, receipt=Receipt.ASKED, seconds=16
-)
+DONE = DoneView(_borrowed(3), borrowed=3, refused=1, due=DUE, receipt=Receipt.ASKED, seconds=16)
 STAFF = StaffView(
     (
         DeviceView("reader", "reader", True),

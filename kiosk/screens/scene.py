@@ -78,7 +78,9 @@ class Exhibit(Painted):
         for number, (title, cloth, left, right) in enumerate(BOOKS):
             begin = CARD_S + (2 - number) * span
             foot = self.top - (number + 1) * tall - number * gap - self._sink(begin, begin + span)
-            self._book(brush, (round(x + left * wide), round(foot), round((right - left) * wide), round(tall)), title, cloth)
+            self._book(
+                brush, (round(x + left * wide), round(foot), round((right - left) * wide), round(tall)), title, cloth
+            )
         self._card(brush)
 
     def _book(self, brush: Brush, box: Box, title: str, cloth: int) -> None:

@@ -1,4 +1,4 @@
-"""Drawn icons and pictures as geometry (visual language, sections 6.1 and 7): layers of one colour each, painted in order.
+"""Drawn icons and pictures as geometry (visual language, sections 6.1 and 7): layers of one colour each, in order.
 
 Coordinates run from the upper left of the drawing's own square, as in the visual language; colours are roles. Where a role
 is ``*`` the caller chooses (the state's own colour), ``+`` is what lies on it.
@@ -63,9 +63,12 @@ def bounds(shape: Shape) -> tuple[float, float, float, float]:
         case Bar(x, y, width, height):
             return (x, y, x + width, y + height)
         case Patch(points):
-            thick = 0.0
+            return _around(points, 0.0)
         case Line(points, thick):
-            pass
+            return _around(points, thick)
+
+
+def _around(points: tuple[Point, ...], thick: float) -> tuple[float, float, float, float]:
     across, down = [x for x, _y in points], [y for _x, y in points]
     return (min(across) - thick, min(down) - thick, max(across) + thick, max(down) + thick)
 
@@ -143,9 +146,8 @@ def _reading(lit: int) -> Drawing:
 def _teeth(left: float, right: float, y: float, deep: float, count: int) -> tuple[Point, ...]:
     """The lower edge of torn paper, from left to right."""
     wide = (right - left) / count
-    return tuple(
-        point for n in range(count) for point in ((left + n * wide, y), (left + (n + 0.5) * wide, y + deep))
-    ) + ((right, y),)
+    zigzag = (point for n in range(count) for point in ((left + n * wide, y), (left + (n + 0.5) * wide, y + deep)))
+    return (*zigzag, (right, y))
 
 
 def _torn_paper(x: float, y: float, width: float, height: float, teeth: int, deep: float) -> tuple[Shape, ...]:

@@ -57,7 +57,6 @@ class Devices(Painted):
             room = right[0] - left - px * 0.5
             brush.lines(lines_of(line.text, room, 600, int(px), 1), (left, y, room, step), int(px), 600, "text")
 
-
     def _below(self, brush: Brush, line: StatusLine, box: Box, px: float) -> None:
         rise = px * 0.62
         x, y, wide, high = box

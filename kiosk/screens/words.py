@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from kiosk.i18n import _, language
-from sync.circulation.model import LOCAL_ZONE
 from kiosk.views import (
     AccountView,
     Action,
@@ -34,6 +33,7 @@ from kiosk.views import (
     Touch,
     View,
 )
+from sync.circulation.model import LOCAL_ZONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -662,9 +662,7 @@ def page(view: View) -> PageText:
 
 def without_titles(text: PageText) -> PageText:
     """The same page with nothing of the reader on it: what stands under the time-out's veil."""
-    blank = tuple(
-        Entry(one.key, cloth=one.cloth or 1, heading="", title="") for one in text.entries if not one.heading
-    )
+    blank = tuple(Entry(one.key, cloth=one.cloth or 1, heading="", title="") for one in text.entries if not one.heading)
     return PageText(entries=blank, primary=text.primary, secondary=text.secondary, keys=text.keys, slab=" ")
 
 

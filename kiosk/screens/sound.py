@@ -1,6 +1,6 @@
 """Earcons: short plucked notes and knocks on wood, computed from the visual language, section 9, into small WAV files.
 
-``python -m kiosk.screens.earcons`` writes them anew into ``kiosk/screens/sounds``; the files are committed, so that a
+``python -m kiosk.screens.sound`` writes them anew into ``kiosk/screens/sounds``; the files are committed, so that a
 station computes nothing at start. A plucked string is a decaying delay line (Karplus and Strong); a wood block a struck
 resonance of two partials. 22 kHz, mono, 16 bit; the loudest sample of each stands at the peak the tokens name.
 """
@@ -94,7 +94,7 @@ def as_wav(event: str) -> bytes:
     return file.getvalue()
 
 
-def path(event: str) -> Path:
+def sound_file(event: str) -> Path:
     """Where the sound of an event lies."""
     return SOUNDS / f"{event}.wav"
 
@@ -103,7 +103,7 @@ def main() -> None:
     """Write every sound anew."""
     SOUNDS.mkdir(exist_ok=True)
     for event in tokens()["sound"]["events"]:
-        path(event).write_bytes(as_wav(event))
+        sound_file(event).write_bytes(as_wav(event))
 
 
 if __name__ == "__main__":
