@@ -327,6 +327,8 @@ class _Turn:
                 self._put(lying)
             case Stage.REFUSED if len(seen) > len(book.seen):
                 self._ask(lying)  # the missing part has come
+            case Stage.REFUSED if new:
+                self._put(lying)  # another part, for one that was taken away
             case Stage.LIFTED if self._is_back(book):
                 self._write_again(replace(book, stage=Stage.LENT, blocks=()))
             case Stage.LENT | Stage.RELEASED if new:

@@ -202,12 +202,7 @@ class BenchClear(BenchKey):
 
     def paint(self, brush: Brush) -> None:
         top = self.face(brush, "secondary_face", "secondary_edge", "secondary_border", 12)
-        text, px = said.clear(self.view.language), self.px(17)
-        side = round(px * 1.1)
-        width = side + self.px(8) + text_width(text, 600, px)
-        left = top[0] + (top[2] - width) / 2
-        brush.icon("return", left + side / 2, top[1] + top[3] / 2, side, "secondary_text", "secondary_face")
-        brush.text(text, (left + side + self.px(8), top[1], width, top[3]), px, 600, "secondary_text")
+        brush.text(said.clear(self.view.language), top, self.px(17), 600, "secondary_text", align="center")
 
 
 class FaultSwitch(BenchKey):
@@ -271,13 +266,20 @@ class ShelfBook(BenchKey):
         self._paint_title(brush, book, (left, foot + label + self.px(5), room, box[3] - label - self.px(21)))
         self._paint_lock(brush, book, (left - self.px(1), foot, room + self.px(1), label))
 
+    def _title(self, wide: float, weight: int) -> tuple[list[str], float]:
+        """The title in lines, and their size: a little smaller where a word is wider than the cover."""
+        lines: list[str] = []
+        px = 0.0
+        for px in (self.px(14), self.px(13)):
+            lines = lines_of(self.book.title, wide, weight, px, 4)
+            if not any("…" in line for line in lines[:-1]):
+                break
+        return lines, px
+
     def _paint_title(self, brush: Brush, book: BookOnBench, box: Box) -> None:
         x, y, wide, high = box
-        px, small = self.px(14), self.px(12)
-        lines = lines_of(book.title, wide, 600, px, 4)
-        if any("…" in line for line in lines[:-1]):  # a word is wider than the cover
-            px = self.px(13)
-            lines = lines_of(book.title, wide, 600, px, 4)
+        small = self.px(12)
+        lines, px = self._title(wide, 600)
         tall = brush.lines(lines, box, px, 600, "spine_text", valign="top", leading=1.22)
         below = said.note(book, self.language)
         role, weight = ("spine_band", 600) if below else ("spine_text_soft", 500)
@@ -304,7 +306,8 @@ class ShelfBook(BenchKey):
         brush.framed(box, "well" if self.pressed else "ground", "divider", max(1.0, self.px(2)), self.px(7))
         inner = (box[0] + self.px(14), box[1], box[2] - self.px(18), box[3] - self.px(11))
         label = self.px(24)
-        brush.text(book.title, inner, self.px(14), 500, "text_soft", most=4, valign="top", leading=1.22)
+        lines, px = self._title(inner[2], 500)
+        brush.lines(lines, inner, px, 500, "text_soft", valign="top", leading=1.22)
         self._paint_lock(brush, book, (self.x + self.px(14), self.y + self.px(7), self.width - self.px(19), label))
 
 
@@ -707,7 +710,7 @@ class BenchPanel(RelativeLayout):
         books = {book.item_id: book for book in self.view.books}
         left, top, wide, high = PLACES["pile"]
         count = len(self.view.pile)
-        columns = 1 if count <= 7 else 2 if count <= 14 else 3
+        columns = 1 if count <= 7 else 2 if count <= 16 else 3
         rows = max(5, -(-count // columns))
         each, step = (wide - 6 * (columns - 1)) / columns, high / rows
         for number, item_id in enumerate(self.view.pile):

@@ -20,7 +20,7 @@ NOBODY = Frame("", "", "", "", "", "", (), frozenset(), "", "", "")
 
 
 class Header(Painted):
-    """The indigo band: mark, name and library; at the right the clock, or whose visit it is. ``bare`` lies on the sky."""
+    """The indigo band: mark, name and library; at the right the clock or the reader. ``bare`` lies on the sky."""
 
     frame = ObjectProperty(NOBODY)
     bare = BooleanProperty(False)

@@ -1,4 +1,4 @@
-"""Pictures of every screen, for looking, for the README and for the tests: ``python -m kiosk.screens.gallery --out DIR``."""
+"""Pictures of every screen, to look at and for the README: ``python -m kiosk.screens.gallery --out DIR``."""
 
 from __future__ import annotations
 

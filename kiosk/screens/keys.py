@@ -82,7 +82,7 @@ class KeysPage(Page):
             return (0.0, 0.0, look.width, look.rect(0, 40.6, 100, 100)[3])
         x = look.zone("keypad", "keypad")[0] - look.px(look.profile.space(40))
         top = look.zone("frame", "hem")[1]
-        return (x, 0.0, look.width - x, top) if not look.small else (x, 0.0, look.width - x, top)
+        return (x, 0.0, look.width - x, top)
 
     def icon_of(self, wrong: bool) -> str:
         """The octagon beside what was wrong."""

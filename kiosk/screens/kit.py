@@ -1,8 +1,8 @@
 """What every screen is made of: widgets that draw themselves from a look, and keys that act when a finger lets go.
 
-A :class:`Painted` widget has a ``look`` and a ``box``; whenever a property it watches changes it is painted anew before the
-next frame, once. Its position is its box, so a page says in its .kv file which zone each of its parts fills, and nothing is
-laid out twice. A key looks for the kiosk above it when it fires; sliding off cancels.
+A :class:`Painted` widget has a ``look`` and a ``box``; whenever a property it watches changes it is painted anew
+before the next frame, once. Its position is its box, so a page says in its .kv file which zone each of its parts
+fills, and nothing is laid out twice. A key looks for the kiosk above it when it fires; sliding off cancels.
 """
 
 from __future__ import annotations
@@ -266,7 +266,8 @@ KINDS = {
 
 
 class KeyButton(Pressable):
-    """A key of a page. ``key`` is its words and meaning (:class:`kiosk.screens.words.Key`); without one it is not there.
+    """A key of a page. ``key`` is its words and meaning (:class:`kiosk.screens.words.Key`); without one it is not
+    there.
 
     ``step`` is the size of its label; a label that does not fit takes the next smaller step, and never wraps.
     """
@@ -358,7 +359,7 @@ class KeyButton(Pressable):
 
 
 class Tool(Pressable):
-    """One of the four tools at the foot: an icon with its label, above it on an upright screen, beside it on a wide one."""
+    """One of the four tools: an icon with its label, below it on an upright screen, beside it on a wide one."""
 
     key = ObjectProperty(None, allownone=True)
     active = BooleanProperty(False)

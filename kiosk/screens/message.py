@@ -88,7 +88,7 @@ class MessagePage(Page):
         """The headline's zone."""
         return self.z(look, "headline")
 
-    def fact_at(self, look: Look, also: str) -> Box:
+    def fact_at(self, look: Look) -> Box:
         """Two lines of facts."""
         if look.portrait:
             return look.rect(5.9, 46.6, 94.1, 51.6)

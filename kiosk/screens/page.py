@@ -1,7 +1,7 @@
 """What all pages share: a look, texts, and a template whose zones their parts fill (visual language, section 10).
 
-A page's .kv file says which part fills which zone with which text; its module holds what a rule cannot say. The root asks a
-page where the step bar belongs on it, because some templates have it in the header and some on the paper.
+A page's .kv file says which part fills which zone with which text; its module holds what a rule cannot say. The root
+asks a page where the step bar belongs on it, because some templates have it in the header and some on the paper.
 """
 
 from __future__ import annotations

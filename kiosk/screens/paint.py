@@ -1,9 +1,10 @@
 """Pixels: text, masks of drawn shapes, shadows, the brocade and the scenery, as textures, and a brush that lays them.
 
-Drawn shapes are painted once at four times their size into a mask (white, with the shape as its alpha) and halved twice, so
-their edges are as smooth as letters; a colour is laid over when the mask is used, so that a change of theme paints nothing
-anew. Shadows are one small mask stretched by nine parts: Kivy's own cost three times the rest of a frame on a software
-renderer. Texts are cached too, and forgotten on the attract screen (:func:`forget_texts`), because they may be a reader's.
+Drawn shapes are painted once at four times their size into a mask (white, with the shape as its alpha) and halved
+twice, so their edges are as smooth as letters; a colour is laid over when the mask is used, so that a change of theme
+paints nothing anew. Shadows are one small mask stretched by nine parts: Kivy's own cost three times the rest of a
+frame on a software renderer. Texts are cached too, and forgotten on the attract screen (:func:`forget_texts`),
+because they may be a reader's.
 """
 
 from __future__ import annotations
@@ -171,7 +172,7 @@ def _put(shape: shapes.Shape, fx: float, fy: float, height: float) -> None:
 
 
 def _mask(drawing: shapes.Drawing, layer: int, width: int, height: int) -> tuple[Any, int, int]:
-    """A layer's mask at this size of the whole drawing, no larger than its shapes, and where in it (from below) it lies."""
+    """A layer's mask for this size of the whole drawing, and where in the drawing it lies, counted from below."""
     key = (drawing, layer, width, height)
     if key not in _masks:
         members = drawing.layers[layer].shapes
@@ -460,8 +461,7 @@ class Brush:
 
         The capitals, not the boxes of the lines, are centred, so that labels look centred whatever marks they carry.
         """
-        x, y, wide, high = box
-        lines = lines_of(text, wide, weight, px, most)
+        lines = lines_of(text, box[2], weight, int(px), most)
         return self.lines(lines, box, px, weight, role, align=align, valign=valign, leading=leading, alpha=alpha)
 
     def lines(

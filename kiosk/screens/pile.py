@@ -1,8 +1,8 @@
 """Books: a spine with its label and slip, the pile of them, and the slab it rests on (visual language, 5.2).
 
-The pile knows its entries by their keys: an entry that stays is the same widget before and after, so that a book arrives,
-changes its label and leaves by movements of its own while the rest only makes room. Layout is at once at its end; only
-what is drawn moves there, so a touch never waits for a movement.
+The pile knows its entries by their keys: an entry that stays is the same widget before and after, so that a book
+arrives, changes its label and leaves by movements of its own while the rest only makes room. A touch never waits for a
+movement.
 """
 
 from __future__ import annotations

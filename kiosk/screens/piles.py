@@ -116,7 +116,7 @@ class AccountPage(PilePage):
             return look.rect(5.9, 9.8, 94.1, 14.8)
         return look.rect(2.5, 14.5, 32, 25.5) if not look.small else look.rect(71.1, 14.8, 98, 33)
 
-    def note_at(self, look: Look, note: str) -> Box:
+    def note_at(self, look: Look) -> Box:
         """Under the headline: it takes a line of its own where there is something to say."""
         if look.portrait:
             return look.rect(5.9, 14.8, 94.1, 18.2)

@@ -1,4 +1,4 @@
-"""The lower half: everything to touch is low, letters are twice as large, one book at a time (visual language, section 12)."""
+"""Reachable mode: everything to touch is low, letters twice as large, one book at a time (visual language, 12)."""
 
 from __future__ import annotations
 
@@ -152,10 +152,10 @@ class ReachablePage(Page):
         x, y, wide, high = look.zone("reachable", "summary")
         if text.entries:
             return (x, y, wide, high)
-        _x, item_y, item_wide, item_high = look.zone("reachable", "item")
+        item_x, item_y, item_wide, _high = look.zone("reachable", "item")
         if look.portrait:
             return (x, item_y, wide, y + high - item_y)
-        return (x, y, _x + item_wide - x, high)
+        return (x, y, item_x + item_wide - x, high)
 
     def pages_at(self, look: Look, which: int) -> Box:
         """Before, position, after."""

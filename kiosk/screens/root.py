@@ -1,9 +1,10 @@
 """The one door to the screens: a view goes in, a touch comes out.
 
-:class:`KioskRoot` holds one page, the frame around it and what lies over it. A view of the same kind changes the page in
-place; another kind brings another page, with a movement that lasts a quarter of a second while the new page can already be
-touched. Size, theme and profile come together in one :class:`kiosk.screens.theme.Look` and go down the tree; the size is the
-widget's own. ``still`` means that nothing moves and everything is at its end: for pictures and tests.
+:class:`KioskRoot` holds one page, the frame around it and what lies over it. A view of the same kind changes the page
+in place; another kind brings another page, with a movement that lasts a quarter of a second while the new page can
+already be touched. Size, theme and profile come together in one :class:`kiosk.screens.theme.Look` and go down the
+tree; the size is the widget's own. ``still`` means that nothing moves and everything is at its end: for pictures and
+tests.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from kivy.animation import Animation
 from kivy.clock import Clock
 from kivy.lang import Builder
-from kivy.properties import BooleanProperty, ObjectProperty
+from kivy.properties import BooleanProperty, ObjectProperty, StringProperty
 from kivy.uix.relativelayout import RelativeLayout
 
 from kiosk import i18n
@@ -31,7 +32,7 @@ from kiosk.screens.piles import AccountPage, BorrowPage, ReturnPage
 from kiosk.screens.reachable import ReachablePage
 from kiosk.screens.scene import BOOKS_S, CARD_S, LOOP_S, PAD_S, ScenePage
 from kiosk.screens.staff import StaffPage
-from kiosk.screens.theme import Look, profile_for, theme
+from kiosk.screens.theme import Look, profile, profile_for, theme
 from kiosk.views import (
     AccountView,
     Action,
@@ -85,6 +86,7 @@ class KioskRoot(RelativeLayout):
     on_touch_action: Callable[[Touch], None] = ObjectProperty(lambda _touch: None)
     still = BooleanProperty(False)
     reduced = BooleanProperty(False)
+    shape = StringProperty("")  # a profile by name, where the size does not say it: a wide screen shown small
 
     def __init__(self, **kwargs: Any) -> None:
         self._view: View | None = None
@@ -100,7 +102,7 @@ class KioskRoot(RelativeLayout):
             self._ground, self._header, self._steps, self._tools, self._banner, self._corner, self._toast,
         ):  # fmt: skip
             self.add_widget(widget)
-        for name in ("size", "reduced"):
+        for name in ("size", "reduced", "shape"):
             self.fbind(name, self._again)
 
     # --- what is shown ---
@@ -137,7 +139,7 @@ class KioskRoot(RelativeLayout):
             float(self.width),
             float(self.height),
             theme(view.high_contrast or view.reachable, child),
-            profile_for(self.width, self.height),
+            profile(self.shape) if self.shape else profile_for(self.width, self.height),
             banner=view.offline and visit and not view.reachable and not view.staff,
             reduced=self.reduced,
             reachable=view.reachable,
@@ -259,10 +261,9 @@ class KioskRoot(RelativeLayout):
         attract = isinstance(self._page, ScenePage) and isinstance(view.body, AttractView)
         if self.still:
             return
+        rate = look.motion("reading_tick")["ms"] / 1000
         if attract:
-            rate = 2.0 if look.reduced else 1 / LOOP_FPS
-        else:
-            rate = look.motion("reading_tick")["ms"] / 1000
+            rate = look.motion("attract_loop")["step_every_ms"] / 1000 if look.reduced else 1 / LOOP_FPS
         if self._loop is not None and self._loop.timeout == rate:
             return
         if self._loop is not None:

@@ -167,7 +167,7 @@ VIEWS: dict[str, View] = {
     ),
     "borrow-child": _of(BorrowView(_borrowed(2, 1), 2, 0, 2), patron=replace(PATRON, masked_name="Bảo T.", child=True)),
     "offer": _of(
-        OfferView((OWN_LOAN := replace(OWN, actions=()), *(_in_state(row, RowState.READING) for row in _borrowed(2, 1))), 1, 2, 3)
+        OfferView((replace(OWN, actions=()), *(_in_state(row, RowState.READING) for row in _borrowed(2, 1))), 1, 2, 3)
     ),
     "offer-card": _of(OfferView(tuple(_in_state(row, RowState.READING) for row in _borrowed(2, 1)), 0, 2, 2)),
     "return": _of(RETURN, step=2),
@@ -180,7 +180,9 @@ VIEWS: dict[str, View] = {
     "account-renewed": _of(
         replace(
             ACCOUNT,
-            rows=tuple(replace(row, state=RowState.RENEWED) if row.state is RowState.ON_LOAN else row for row in ACCOUNT.rows),
+            rows=tuple(
+                replace(row, state=RowState.RENEWED) if row.state is RowState.ON_LOAN else row for row in ACCOUNT.rows
+            ),
             renewed=3,
             not_renewed=1,
         ),

@@ -69,7 +69,7 @@ class Exhibit(Painted):
 
     def paint(self, brush: Brush) -> None:
         look = self.look
-        x, y, wide, high = self.area
+        x, _y, wide, high = self.area
         gap = look.px(look.profile.space(7))
         tall = (high - 2 * gap) / 3
         span = (BOOKS_S - CARD_S) / 3
@@ -88,7 +88,7 @@ class Exhibit(Painted):
         x, y, wide, high = box
         radius = look.radius("label")
         edge = round(wide * 0.048)
-        bands = (edge, round(edge * 0.5)), (round(edge * 1.75), max(2, round(edge * 0.25)))
+        bands = (edge, max(2, round(edge * 0.31))), (round(edge * 1.75), max(2, round(edge * 0.16)))
         if look.theme.plain:
             brush.framed(box, "spine", "spine_border", look.stroke("control"), radius)
         else:
@@ -98,7 +98,6 @@ class Exhibit(Painted):
             brush.round(box, darker(colour, 0.22), radius)
             brush.rect((x, y + board, wide, high - 2 * board), colour)
         for left, width in bands:
-            width = max(2, round(width * 0.62))
             brush.rect((x + left, y, width, high), "spine_band")
             brush.rect((x + wide - left - width, y, width, high), "spine_band")
         px = min(look.step("lead"), high * 0.46)

@@ -1,7 +1,7 @@
 """Drawn icons and pictures as geometry (visual language, sections 6.1 and 7): layers of one colour each, in order.
 
-Coordinates run from the upper left of the drawing's own square, as in the visual language; colours are roles. Where a role
-is ``*`` the caller chooses (the state's own colour), ``+`` is what lies on it.
+Coordinates run from the upper left of the drawing's own square, as in the visual language; colours are roles. Where a
+role is ``*`` the caller chooses (the state's own colour), ``+`` is what lies on it.
 """
 
 from __future__ import annotations
@@ -332,8 +332,9 @@ PICTURES: dict[str, Drawing] = {
         (
             Layer("thing_paper", _torn_paper(0, 0, 132, 176, 7, 12)),
             Layer("thing_ink", (
-                Bar(26, 18, 80, 11, 2), Bar(106, 56, 16, 9), Bar(106, 72, 16, 9), Bar(106, 88, 16, 9), Bar(106, 104, 16, 9),
-                Bar(46, 122, 14, 14), Bar(74, 122, 10, 14), Bar(46, 150, 14, 12), Bar(64, 136, 20, 9), Bar(70, 152, 14, 10),
+                Bar(26, 18, 80, 11, 2), Bar(106, 56, 16, 9), Bar(106, 72, 16, 9), Bar(106, 88, 16, 9),
+                Bar(106, 104, 16, 9), Bar(46, 122, 14, 14), Bar(74, 122, 10, 14), Bar(46, 150, 14, 12),
+                Bar(64, 136, 20, 9), Bar(70, 152, 14, 10),
                 Bar(46, 140, 8, 6), Bar(62, 124, 6, 6), Bar(64, 160, 6, 4),
             )),
             Layer("thing_pale", (

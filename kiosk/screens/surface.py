@@ -1,8 +1,8 @@
 """Getting Kivy ready before it is first imported, because it reads its environment and settings at import.
 
 Kivy left alone writes a configuration and logs into the home folder, parses the program's arguments and speaks on the
-console. Here it does none of that. Without a screen SDL's ``offscreen`` driver and Mesa's software OpenGL draw true pixels
-(Debian: ``libgl1-mesa-dri libegl1 libgl1 libmtdev1``; sound needs nothing more).
+console. Here it does none of that. Without a screen SDL's ``offscreen`` driver and Mesa's software OpenGL draw true
+pixels (Debian: ``libgl1-mesa-dri libegl1 libgl1 libmtdev1``; sound needs nothing more).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _KEEP_BYTES = 128 * 1024
 def _give_memory_back() -> None:
     """Have freed pixels go back to the system at once.
 
-    A software renderer frees megabytes a frame, and glibc, seeing that, keeps ever more of it: measured, 530 MB after a few
-    visits instead of 340.
+    A software renderer frees megabytes a frame, and glibc, seeing that, keeps ever more of it: measured, 530 MB after
+    a few visits instead of 340.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none

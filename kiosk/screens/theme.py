@@ -1,8 +1,8 @@
 """Tokens to values: colours by role, sizes by profile, zones by template, and what all of it measures in millimetres.
 
-The numbers stand in ``tokens.json``, a copy of the visual language's own. A :class:`Look` is everything a widget must know
-to draw itself; it is a value, and a change of theme, size or profile is another Look. Lengths are pixels of the reference
-screen until :meth:`Look.px` scales them; zones have their origin at the lower left, as Kivy does.
+The numbers stand in ``tokens.json``, a copy of the visual language's own. A :class:`Look` is everything a widget must
+know to draw itself; it is a value, and a change of theme, size or profile is another Look. Lengths are pixels of the
+reference screen until :meth:`Look.px` scales them; zones have their origin at the lower left, as Kivy does.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Letters: which font has which, where lines break, and where a text is cut.
 
-The typeface has Vietnamese and Latin and little else, while titles of a library come in any script. So a text is cut into
-runs, each in the first font of a chain that has its letters: Be Vietnam Pro, then a font of the system with Han, kana and
-hangul (Debian's ``fonts-wqy-microhei``: one small package that has all three and most symbols), then the DejaVu Sans that
-comes with Kivy. A letter that no font has is shown as a question mark, never as an empty box: a station without the
-system's font still works and shows what it lacks.
+The typeface has Vietnamese and Latin and little else, while titles of a library come in any script. So a text is cut
+into runs, each in the first font of a chain that has its letters: Be Vietnam Pro, then a font of the system with Han,
+kana and hangul (Debian's ``fonts-wqy-microhei``: one small package that has all three and most symbols), then the
+DejaVu Sans that comes with Kivy. A letter that no font has is shown as a question mark, never as an empty box: a
+station without the system's font still works and shows what it lacks.
 
 Everything here is pure arithmetic on what a measure says; :mod:`kiosk.screens.paint` brings the measure.
 """
@@ -112,7 +112,7 @@ def _ranges(font: bytes, cmap: int) -> Iterator[tuple[int, int]]:
 
 @cache
 def face(path: Path) -> Face:
-    """Read a font file's coverage and descent (OpenType ``cmap`` and ``hhea``). Raises ``OSError`` or ``ValueError``."""
+    """Read a font's coverage and descent (OpenType ``cmap``, ``hhea``). Raises ``OSError`` or ``ValueError``."""
     font = path.read_bytes()
     offset = struct.unpack_from(">I", font, 12)[0] if font[:4] == b"ttcf" else 0
     ranges = sorted(_ranges(font, _table(font, offset, b"cmap")))
@@ -135,8 +135,8 @@ def is_plain(text: str) -> bool:
 def runs(text: str, chain: Sequence[Face]) -> list[Run]:
     """Cut a text into stretches by the first font of the chain that has the letter.
 
-    Spaces stay with the run before them. Text is composed (NFC) first, because the typeface has composed letters only. A
-    letter no font has becomes a question mark, a control character a space.
+    Spaces stay with the run before them. Text is composed (NFC) first, because the typeface has composed letters
+    only. A letter no font has becomes a question mark, a control character a space.
     """
     found: list[tuple[list[str], Face]] = []
     for raw in unicodedata.normalize("NFC", text):

@@ -5,11 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from sync.circulation.clock import Reading
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@cache
+def _boot() -> str:
+    return _BOOT_ID.read_text("ascii").strip()[:8] if _BOOT_ID.exists() else ""
 
 
 def read_clock() -> Reading:
@@ -19,7 +25,7 @@ def read_clock() -> Reading:
     """
     if sys.platform == "linux":
         uptime = time.clock_gettime(time.CLOCK_BOOTTIME)
-        boot = _BOOT_ID.read_text("ascii").strip()[:8] if _BOOT_ID.exists() else ""
+        boot = _boot()
     else:
         uptime, boot = time.monotonic(), ""
     return Reading(datetime.now(UTC), int(uptime * 1000), boot)

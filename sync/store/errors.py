@@ -238,8 +238,10 @@ def disk_translated(path: Path, *others: Path) -> Iterator[None]:
 
 def _from_sqlite(error: BaseException | None, paths: tuple[Path, ...]) -> StoreError | None:
     code: int | None = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # the driver's own complaint, about how it is being used
-        return None
+    if code is None:
+        # The driver's own complaint. Text that is no UTF-8 is rot in the file; the rest is about how it is being used.
+        rotten = isinstance(error, sqlite3.OperationalError) and "decode to UTF-8" in str(error)
+        return DatabaseDamaged(*paths) if rotten else None
     path = paths[0]
     missing = next((path for path in paths if not path.exists()), None)
     # An extended code keeps its primary code in the low byte (SQLite, "Result and Error Codes").

@@ -69,6 +69,7 @@ from sync.store.upgrade import (
     refuse_remains,
     require_head,
     revision,
+    silent_engine,
     unheard,
     uri,
 )
@@ -185,9 +186,7 @@ class _Open:
         self._ending = ending
         # Each transaction gets a SQLAlchemy connection of its own, so that options set on it end with it; the pool puts
         # them all on the one connection to the file. The driver's check that one thread uses it stays on.
-        self._engine = sa.create_engine(
-            "sqlite://", creator=lambda: connection, poolclass=sa.StaticPool, hide_parameters=True
-        )
+        self._engine = silent_engine(connection)
 
     def close(self) -> None:
         """Lets go of the file and of its lock. To close twice does no harm."""

@@ -19,6 +19,7 @@ Alembic is imported only when there is something to migrate; that costs a quarte
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
@@ -44,6 +45,10 @@ from sync.store.errors import (
 #: The newest version of each file that this program knows.
 LEDGER_HEAD = "0001"
 REFERENCE_HEAD = "0001"
+
+#: SQLAlchemy's logger for our engines. At its lowest level it would write every row it reads, ``hide_parameters`` or not.
+_SILENT = "store"
+logging.getLogger(f"sqlalchemy.engine.Engine.{_SILENT}").disabled = True
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -98,6 +103,17 @@ def connect(path: Path, mode: str, *, wait: float = 5.0) -> sqlite3.Connection:
     # Sorting spills into temporary tables; readers' data has no business in a folder for everybody.
     connection.execute("PRAGMA temp_store = MEMORY")
     return connection
+
+
+def silent_engine(connection: sqlite3.Connection) -> sa.Engine:
+    """SQLAlchemy on one connection, saying nothing to any log: rows and parameters are readers and titles."""
+    return sa.create_engine(
+        "sqlite://",
+        creator=lambda: connection,
+        poolclass=sa.StaticPool,
+        hide_parameters=True,
+        logging_name=_SILENT,
+    )
 
 
 def uri(path: Path, mode: str) -> str:
@@ -309,7 +325,7 @@ def _migrate(connection: sqlite3.Connection, kind: Kind, path: Path, on_step: On
     connection.execute("PRAGMA synchronous = OFF")
     # Rebuilding a table drops the old one; with foreign keys on, that would delete the rows that refer to it.
     connection.execute("PRAGMA foreign_keys = OFF")
-    engine = sa.create_engine("sqlite://", creator=lambda: connection, poolclass=sa.StaticPool, hide_parameters=True)
+    engine = silent_engine(connection)
     config = Config()
     for option, folder in (("script_location", _MIGRATIONS), ("version_locations", kind.versions)):
         config.set_main_option(option, str(folder).replace("%", "%%"))

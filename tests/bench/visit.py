@@ -1,4 +1,4 @@
-"""A visit on true time: 38400 baud, air time, real codecs, session and ledger, from the hand to the view that shows it."""
+"""A visit on true time: 38400 baud, air time, codecs, session and ledger, from the hand to the view that shows it."""
 
 from __future__ import annotations
 

@@ -102,8 +102,8 @@ def library_tag(item_id: str, parts: int = 1, part: int = 1) -> LibraryTag:
     return LibraryTag(item_id, "VN-TN", parts, part)
 
 
-#: What stands on each tag. TWIN has two with the same number, PY.1 is an item of a library that is not this one, READER
-#: the tag in a reader's card.
+#: What stands on each tag. TWIN has two with the same number, PY.1 is of a library that is not this one, X.1
+#: in no catalogue at all; READER is the tag in a reader's card.
 TAGS: dict[str, TagContent] = {
     **{item_id: library_tag(item_id) for item_id in ITEMS if item_id not in ("SET", "TWIN")},
     "SET/1": library_tag("SET", 2, 1),
@@ -112,6 +112,7 @@ TAGS: dict[str, TagContent] = {
     "TWIN/b": library_tag("TWIN"),
     "ODD": LibraryTag("B20", "VN-TN", 0, 77, warnings=(TagWarning.PARTS_ODD,)),
     "PY.1": library_tag("PY.1"),
+    "X.1": library_tag("X.1"),
     "READER": LibraryTag(ANH, "VN-TN", usage=Usage.PATRON_CARD),
     "BLANK": BlankTag(),
     "FOREIGN": ForeignTag(b"\x01\x02"),
