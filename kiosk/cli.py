@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from kiosk.i18n import LANGUAGES, _, language_of, speak
+from kiosk.i18n import LANGUAGES, language_of, speak
 
 #: Global options that take a value and may stand anywhere on the line.
 _ANYWHERE = ("--home", "--lang")
@@ -34,9 +34,6 @@ def run(arguments: Sequence[str]) -> int:
     arguments = _globals_first(arguments)
     chosen = _value_of("--lang", arguments)
     speak(chosen if chosen in LANGUAGES else language_of(os.environ))
-    if any("\ud800" <= letter <= "\udfff" for word in arguments for letter in word):
-        sys.stderr.write(_("The line holds bytes that are no text in UTF-8.") + "\n")
-        return 2
     from kiosk.application import invoke  # noqa: PLC0415  # the commands' help is in the language just set
 
     return invoke(arguments)

@@ -83,7 +83,7 @@ class Session:
         self._open_ledger = open_ledger
         self._show = show
         self._messages: queue.SimpleQueue[m.Message | None] = queue.SimpleQueue()
-        self._state = start(setup)
+        self._state = self._settled = start(setup)
         self._view: View | None = None
         self._tokens: dict[int, str] = {}
         self._pins = PinGuard()
@@ -111,8 +111,8 @@ class Session:
 
     @property
     def state(self) -> State:
-        """The flow's state at this moment, for those who look on."""
-        return self._state
+        """The flow's state as it was last shown, for those who look on: what it says has been handed to the screen."""
+        return self._settled
 
     # --- in the session's thread --------------------------------------------------------------------------------------
 
@@ -156,6 +156,7 @@ class Session:
         if shown != self._view:
             self._view = shown
             self._show(shown)
+        self._settled = self._state
 
     def _perform(self, ledger: Ledger, effect: m.Effect) -> m.Answer | None:
         try:

@@ -24,7 +24,7 @@ def run_window(settings: Settings, *, language: str) -> None:
     Devices take their real time. Raises ``ImportError`` without Kivy, and what the session ended with, if it ended.
     """
     prepare(*WINDOW)
-    from kiosk.demo.app import DemoApp  # noqa: PLC0415 (Kivy must be prepared first)
+    from kiosk.screens.demo import DemoApp  # noqa: PLC0415 (Kivy must be prepared first)
 
     station = replace(settings.station.value, language="en" if language == "en" else "vi")
     network = settings.rules.rules.network

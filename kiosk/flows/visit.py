@@ -85,6 +85,10 @@ _CARD_TROUBLE = {
     Code.CARD_STOPPED_DISCIPLINE: CardTrouble.BLOCKED,
 }
 
+#: Phases that go away by themselves, without a question, when nobody touches anything; so do choices of language and
+#: contrast that somebody made at the attract screen and left.
+_LEFT_ALONE = frozenset({Phase.ATTRACT, Phase.OFFER, Phase.STAFF_PIN, Phase.STAFF})
+
 #: A tag is written so often before it is given up, until it is put down anew; at these faults not even twice.
 _TRIES = 3
 _FOR_EVER = frozenset({TagFault.LOCKED, TagFault.NO_SUCH_BLOCK})
@@ -176,7 +180,7 @@ class _Turn:
             self._set(notice=None)
         if state.phase in ATTENDED and tick.clock >= state.warning_at + setup.warning_s:
             self._end("left")
-        elif state.phase in (Phase.OFFER, Phase.STAFF_PIN, Phase.STAFF) and tick.clock >= state.warning_at:
+        elif tick.clock >= state.warning_at and state.phase in _LEFT_ALONE:
             self._home()
         elif state.phase is Phase.RETURN and tick.clock >= state.warning_at:
             self._end("done")
@@ -254,8 +258,8 @@ class _Turn:
                 self._set(pad=tuple(t for t in pad if t.uid != uid))
                 self._lifted(uid)
             case StackSteady(uids=uids):
-                # Of the old ones some were taken away while the pad was lost.
-                here = (t for t in pad if t.uid in uids or not t.old)
+                # What lay there before the pad was lost and has not been announced since was taken away meanwhile.
+                here = (t for t in pad if t.uid in uids or t.content is not None)
                 self._set(pad=tuple(replace(t, steady=t.uid in uids) for t in here), overfull=False)
             case StackOverfull():
                 self._set(overfull=True)
@@ -266,8 +270,9 @@ class _Turn:
         known = next((t for t in state.pad if t.uid == uid), PadTag(uid, old=state.phase is Phase.DONE and bool(mine)))
         tag = replace(known, content=None, steady=False)
         self._set(pad=(tag, *(t for t in state.pad if t.uid != uid)))
+        goes_on = state.visit_open and state.phase is not Phase.ENDING
         for book in mine:
-            if book.stage in (Stage.REFUSED, Stage.FAILED) and not book.pending:
+            if goes_on and book.stage in (Stage.REFUSED, Stage.FAILED) and not book.pending:
                 # Something may have changed since.
                 self._put(replace(book, stage=Stage.SEEN, blocks=(), done=frozenset()))
             else:

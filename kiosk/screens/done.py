@@ -124,7 +124,7 @@ class Seconds(Painted):
         left = self.x + side + look.px(look.profile.space(28))
         body = look.step("body")
         wide = self.right - left
-        while body > 12 and lines_of(self.text, wide, 500, int(body), 2)[-1].endswith("…"):
+        while body > look.step("fine") * 0.8 and lines_of(self.text, wide, 500, int(body), 2)[-1].endswith("…"):
             body -= 1
         brush.text(self.text, (left, self.y, wide, self.height), body, 500, "text_soft", most=2)
 

@@ -25,7 +25,8 @@ class Header(Painted):
     frame = ObjectProperty(NOBODY)
     bare = BooleanProperty(False)
     staff = BooleanProperty(False)
-    watch: ClassVar[tuple[str, ...]] = ("frame", "bare", "staff")
+    shared = BooleanProperty(False)  # with the step bar, which then ends the room for names
+    watch: ClassVar[tuple[str, ...]] = ("frame", "bare", "staff", "shared")
 
     def paint(self, brush: Brush) -> None:
         look = self.look
@@ -64,7 +65,7 @@ class Header(Painted):
         right = self.right - look.size("margin")
         gap = look.px(look.profile.space(40))
         limit = right
-        if not look.portrait and not self.bare:
+        if self.shared:
             limit = look.zone("frame", "step_bar")[0]
         if frame.patron:
             return min(limit, self._chip(brush, right, middle)) - gap
@@ -84,10 +85,12 @@ class Header(Painted):
         look, frame = self.look, self.frame
         px, fine = look.step("body"), look.step("fine")
         high = look.px(102 if look.portrait else 90 if not look.small else 50)
-        icon = look.px(54 if not look.small else 40)
+        icon = look.px(54 if not look.small else 36)
         pad = look.px(look.profile.space(24))
-        most = self.width * (0.46 if look.portrait else 0.24 if not look.small else 0.27)
+        most = self.width * (0.46 if look.portrait else 0.24 if not look.small else 0.285)
         room = most - 2 * pad - icon - pad * 0.8
+        while px > look.step("body") * 0.86 and text_width(frame.patron, 600, px) > room:
+            px -= 1
         name = lines_of(frame.patron, room, 600, int(px), 1)
         wide = text_width(name[0], 600, px) if name else 0.0
         if not look.small:

@@ -61,6 +61,11 @@ def forget_texts() -> None:
     _width.cache_clear()
 
 
+def kept_texts() -> set[str]:
+    """The texts whose pixels are kept."""
+    return {text for text, _weight, _px in _texts}
+
+
 # --- letters ----------------------------------------------------------------------------------------------------------
 
 
@@ -73,7 +78,8 @@ def chain(weight: int) -> tuple[Face, ...]:
     return tuple(face(path) for path in (own, system, bundled) if path is not None)
 
 
-def _runs(text: str, weight: int) -> Sequence[Run]:
+def runs_of(text: str, weight: int) -> Sequence[Run]:
+    """A text cut by the fonts that set it."""
     fonts = chain(weight)
     return [Run(text, fonts[0])] if is_plain(text) else runs(text, fonts)
 
@@ -84,7 +90,7 @@ def _label(text: str, font: Path, px: int) -> Any:
 
 @cache
 def _width(text: str, weight: int, px: int) -> float:
-    return float(sum(_label("", run.face.path, px).get_extents(run.text)[0] for run in _runs(text, weight)))
+    return float(sum(_label("", run.face.path, px).get_extents(run.text)[0] for run in runs_of(text, weight)))
 
 
 def text_width(text: str, weight: int, px: float) -> float:
@@ -94,7 +100,8 @@ def text_width(text: str, weight: int, px: float) -> float:
 
 def lines_of(text: str, width: float, weight: int, px: float, most: int) -> list[str]:
     """A text broken for a width; see :func:`kiosk.screens.type.break_lines`."""
-    return break_lines(text, width, lambda part: text_width(part, weight, px), most)
+    # Half a pixel of grace: a box is often exactly as wide as the text it was measured for.
+    return break_lines(text, width + 0.5, lambda part: text_width(part, weight, px), most)
 
 
 def _text(text: str, weight: int, px: int) -> tuple[tuple[Any, float, float], ...]:
@@ -105,7 +112,7 @@ def _text(text: str, weight: int, px: int) -> tuple[tuple[Any, float, float], ..
             _texts.pop(next(iter(_texts)))
         placed = []
         right = 0.0
-        for run in _runs(text, weight):
+        for run in runs_of(text, weight):
             label = _label(run.text, run.face.path, px)
             label.refresh()
             placed.append((label.texture, right, float(round(run.face.descent * px))))

@@ -153,6 +153,8 @@ class ReachablePage(Page):
         if text.entries:
             return (x, y, wide, high)
         item_x, item_y, item_wide, _high = look.zone("reachable", "item")
+        if text.length:
+            return (x, y, wide, high)
         if look.portrait:
             return (x, item_y, wide, y + high - item_y)
         return (x, y, item_x + item_wide - x, high)

@@ -15,7 +15,7 @@ from typing import Any
 from kivy.animation import Animation
 from kivy.clock import Clock
 from kivy.lang import Builder
-from kivy.properties import BooleanProperty, ObjectProperty, StringProperty
+from kivy.properties import BooleanProperty, StringProperty
 from kivy.uix.relativelayout import RelativeLayout
 
 from kiosk import i18n
@@ -83,14 +83,15 @@ def page_for(body: Body, *, low: bool) -> type[Page]:
 class KioskRoot(RelativeLayout):
     """The touchscreen. ``on_touch_action`` is called with each :class:`kiosk.views.Touch`."""
 
-    on_touch_action: Callable[[Touch], None] = ObjectProperty(lambda _touch: None)
     still = BooleanProperty(False)
     reduced = BooleanProperty(False)
     shape = StringProperty("")  # a profile by name, where the size does not say it: a wide screen shown small
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, on_touch_action: Callable[[Touch], None] = lambda _touch: None, **kwargs: Any) -> None:
+        # Not a property: Kivy takes arguments that begin with "on_" for bindings.
+        self.on_touch_action = on_touch_action
         self._view: View | None = None
-        self._page: Page | None = None
+        self.page: Page | None = None
         self._dialog: Dialog | None = None
         self._ticks = 0
         self._loop: Any = None
@@ -151,16 +152,16 @@ class KioskRoot(RelativeLayout):
 
     def _seat_page(self, view: View, look: Look, text: words.PageText) -> None:
         wanted = page_for(view.body, low=view.reachable)
-        fresh = type(self._page) is not wanted
+        fresh = type(self.page) is not wanted
         if fresh:
-            if self._page is not None:
-                self.remove_widget(self._page)
+            if self.page is not None:
+                self.remove_widget(self.page)
             if isinstance(view.body, (AttractView, ClosedView)):
                 forget_texts()
-            self._page = wanted(look=look, text=text, size=self.size)
+            self.page = wanted(look=look, text=text, size=self.size)
             # Over the ground, under the frame.
-            self.add_widget(self._page, index=len(self.children) - 1)
-        page = self._page
+            self.add_widget(self.page, index=len(self.children) - 1)
+        page = self.page
         if page is None:
             return
         if isinstance(page, ScenePage):
@@ -181,7 +182,7 @@ class KioskRoot(RelativeLayout):
         Animation(opacity=1.0, slide=0.0, duration=told["ms"] / 1000, t=told.get("ease", "linear")).start(page)
 
     def _seat_frame(self, view: View, look: Look, frame: words.Frame) -> None:
-        page = self._page
+        page = self.page
         if page is None:
             return
         bare = page.bare_header
@@ -200,6 +201,7 @@ class KioskRoot(RelativeLayout):
         if on_header and not frame.patron:
             # Without the chip of a reader the steps have its room up to the clock.
             box = (box[0], box[1], look.width * (0.77 if not look.small else 0.85) - box[0], box[3])
+        header.shared = on_header and steps is not None
         bar = self._steps
         bar.look, bar.steps, bar.on_header, bar.step, bar.half, bar.box = look, steps, on_header, step, half, box
         self._tools.look, self._tools.frame = look, frame
@@ -258,7 +260,7 @@ class KioskRoot(RelativeLayout):
     # --- what moves by itself ---
 
     def _seat_loop(self, view: View, look: Look) -> None:
-        attract = isinstance(self._page, ScenePage) and isinstance(view.body, AttractView)
+        attract = isinstance(self.page, ScenePage) and isinstance(view.body, AttractView)
         if self.still:
             return
         rate = look.motion("reading_tick")["ms"] / 1000
@@ -272,7 +274,7 @@ class KioskRoot(RelativeLayout):
 
     def _tick(self, _passed: float) -> None:
         self._ticks += 1
-        page = self._page
+        page = self.page
         if page is None or self._dialog is not None:
             return
         if isinstance(page, ScenePage) and not page.night:

@@ -124,6 +124,8 @@ class PageText:
     stamp: str = ""
     stamp_date: str = ""
     question: str = ""
+    question_icon: str = ""
+    question_role: str = "text"
     asks: bool = False
     countdown: str = ""
     seconds: int = 0
@@ -322,7 +324,7 @@ def _borrow(view: View, body: BorrowView) -> PageText:
     note, icon, role = _trouble(body.rows)
     slab, short = _slab(body.on_pad)
     if body.borrowed:
-        headline = _("You borrowed {n}") if child else _("Borrowed: {n}")
+        headline = _("You borrowed {n}") if child else _("{n} borrowed")
         headline = headline.format(n=body.borrowed)
     elif name:
         headline = _("Hello, {name}!").format(name=name)
@@ -351,7 +353,9 @@ def _offer(body: OfferView) -> PageText:
     leave = Key(_("Leave"), _END, icon="leave")
     if body.returnable:
         headline = _("Return these {n}?").format(n=body.returnable)
-        note = _("The other {n}: place your card to borrow").format(n=body.others) if body.others else ""
+        if body.returnable == 1:
+            headline = _("Return this book?")
+        note = _("The other {n}: place your card").format(n=body.others) if body.others else ""
         primary = Key(_("Return {n}").format(n=body.returnable), Touch(Action.RETURN), "primary", "return")
     elif body.others:
         headline = _("Place your card")
@@ -400,8 +404,8 @@ def _account(body: AccountView, today: date | None) -> PageText:
         note = "" if loans else _("You have nothing on loan.")
         icon, role = "", "text"
     else:
-        headline = _("Renewed: {n}").format(n=body.renewed)
-        note = _("Not renewed: {n}").format(n=body.not_renewed) if body.not_renewed else ""
+        headline = _("{n} renewed").format(n=body.renewed)
+        note = _("{n} not renewed").format(n=body.not_renewed) if body.not_renewed else ""
         icon, role = ("cross", "refused") if note else ("", "text")
     return PageText(
         headline=headline,
@@ -499,9 +503,9 @@ def _receipt_words(receipt: Receipt) -> str:
         case Receipt.PRINTED:
             return _("Take your receipt, please.")
         case Receipt.FAILED:
-            return _("The receipt could not be printed. All is on record.")
+            return _("Printing failed. All is on record.")
         case Receipt.UNKNOWN:
-            return _("The printer did not answer. All is on record.")
+            return _("The printer is silent. All is on record.")
         case Receipt.NOT_OFFERED:
             return ""
 
@@ -537,11 +541,9 @@ def _done(body: DoneView) -> PageText:
         note_role="refused",
         question=_receipt_words(body.receipt),
         asks=asked,
-        slab=icon,
-        slab_short=role,
-        countdown=_("Without a choice nothing is printed, and the first screen comes back.")
-        if asked
-        else _("The first screen comes back by itself."),
+        question_icon=icon,
+        question_role=role,
+        countdown=_("Without a choice, no receipt is printed.") if asked else _("Then the first screen comes back."),
         seconds=body.seconds,
         of_seconds=20 if asked else 8,
         keys=keys,
@@ -605,7 +607,7 @@ def _staff(body: StaffView) -> PageText:
     repairs = tuple(
         Repair(
             repair.item_id,
-            f"{local(repair.since):%d/%m %H:%M} · {fault(repair.reason)}",
+            f"{local(repair.since):%d/%m} · {fault(repair.reason)}",
             Key(_("Secured"), Touch(Action.REPAIR_DONE, repair.item_id), "secondary", "lock"),
         )
         for repair in body.repairs

@@ -132,7 +132,7 @@ def test_no_history_with_a_ledger_that_fails_for_a_while_leaves_a_tag_unsecured(
     set_ledger(world, well=True)
     live(world, after)
     world.everybody_leaves()
-    assert world.state.phase is Phase.ATTRACT
+    assert world.at(Phase.ATTRACT)
 
 
 @settings(max_examples=200)
@@ -140,7 +140,7 @@ def test_no_history_with_a_ledger_that_fails_for_a_while_leaves_a_tag_unsecured(
 def test_every_history_ends_at_the_attract_screen_when_everybody_leaves(history: list[Happening]) -> None:
     world = live(World(), history)
     world.everybody_leaves()
-    assert world.state.phase is Phase.ATTRACT
+    assert world.at(Phase.ATTRACT)
     assert world.tally is None
 
 

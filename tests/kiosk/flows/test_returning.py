@@ -32,17 +32,15 @@ def order(world: World, item: str) -> list[type[m.Effect]]:
 def test_books_on_loan_are_returned_with_one_touch_and_no_card() -> None:
     world = lent("B1", "B2")
     world.put("B1", "B2")
-    body = world.view.body
-    assert isinstance(body, OfferView)
+    body = world.page(OfferView)
     assert (body.returnable, body.others, body.on_pad) == (2, 0, 2)
     assert {row.state for row in body.rows} == {RowState.ON_LOAN}
     assert world.loans
     world.touch(Action.RETURN)
     assert world.shown == {"B1": RowState.READING, "B2": RowState.READING}
     world.settle()
-    body = world.view.body
-    assert isinstance(body, ReturnView)
-    assert (body.returned, body.attention, body.on_pad) == (2, 0, 2)
+    received = world.page(ReturnView)
+    assert (received.returned, received.attention, received.on_pad) == (2, 0, 2)
     assert world.shown == {"B1": RowState.RETURNED, "B2": RowState.RETURNED}
     assert not world.loans
     assert not world.repairs
@@ -58,7 +56,7 @@ def test_the_return_is_on_record_before_the_tag_and_the_tag_before_its_repair_ro
 def test_what_is_not_on_loan_is_left_alone_and_told_to_ask_for_a_card() -> None:
     world = lent("B1")
     world.put("B1", "B2")
-    assert isinstance(body := world.view.body, OfferView)
+    body = world.page(OfferView)
     assert (body.returnable, body.others) == (1, 1)
     world.touch(Action.RETURN)
     world.settle()
@@ -80,7 +78,7 @@ def test_books_taken_away_again_before_anything_was_touched_leave_the_attract_sc
     world = lent("B1")
     world.put("B1")
     world.lift("B1")
-    assert world.state.phase is Phase.ATTRACT
+    assert world.at(Phase.ATTRACT)
     assert world.loans == {"B1": ANH}
 
 
@@ -88,12 +86,12 @@ def test_an_offer_that_nobody_answers_goes_away_and_does_not_come_back() -> None
     world = lent("B1")
     world.put("B1")
     world.tick(61)
-    assert world.state.phase is Phase.ATTRACT
+    assert world.at(Phase.ATTRACT)
     world.tick(300)
-    assert world.state.phase is Phase.ATTRACT
+    assert world.at(Phase.ATTRACT)
     world.lift("B1")
     world.put("B1")
-    assert isinstance(world.view.body, OfferView)
+    assert world.shows(OfferView)
 
 
 # --- books of others --------------------------------------------------------------------------------------------------
@@ -112,15 +110,15 @@ def test_books_of_another_library_and_unknown_ones_are_taken_and_put_aside(
 ) -> None:
     world = World()
     world.put(tag)
-    assert isinstance(body := world.view.body, OfferView)
+    body = world.page(OfferView)
     assert body.returnable == 1  # whether it is on loan, only its own library knows
     world.touch(Action.RETURN)
     world.settle()
     assert world.shown == {tag: RowState.PUT_ASIDE}
     assert world.says(tag, code, **values)
     assert world.sounds[-1] == "put_aside"
-    assert isinstance(body := world.view.body, ReturnView)
-    assert (body.returned, body.attention) == (1, 1)
+    received = world.page(ReturnView)
+    assert (received.returned, received.attention) == (1, 1)
     assert not world.repairs
 
 
@@ -155,8 +153,8 @@ def test_a_part_brought_back_alone_is_put_aside_and_the_set_waits_for_repair() -
     assert world.shown == {"SET": RowState.PUT_ASIDE}
     assert world.says("SET", Code.PART_MISSING, parts=2, seen=1)
     assert world.repairs == {"SET"}
-    assert world.tags["SET/1"].secured
-    assert not world.tags["SET/2"].secured
+    assert world.secured("SET/1")
+    assert not world.secured("SET/2")
 
 
 @pytest.mark.parametrize("one_after_the_other", [False, True])
@@ -195,8 +193,8 @@ def test_of_two_chips_with_one_number_both_are_secured() -> None:
     world = lent("TWIN/a", "TWIN/b")
     world.bring_back("TWIN/a", "TWIN/b")
     assert world.shown == {"TWIN": RowState.RETURNED}
-    assert world.tags["TWIN/a"].secured
-    assert world.tags["TWIN/b"].secured
+    assert world.secured("TWIN/a")
+    assert world.secured("TWIN/b")
     assert not world.repairs
 
 
@@ -225,7 +223,7 @@ def test_put_down_again_it_is_secured_after_all() -> None:
     world.notice()
     world.lay("B1")
     assert world.shown == {"B1": RowState.RETURNED}
-    assert world.tags["B1"].secured
+    assert world.secured("B1")
     assert not world.repairs
     assert order(world, "B1").count(m.Checkin) == 1
 
@@ -235,11 +233,11 @@ def test_a_book_that_waits_for_repair_can_be_brought_at_any_time_and_is_secured(
     world.repairs.add("B1")
     world.tags["B1"].secured = False
     world.put("B1")
-    assert isinstance(body := world.view.body, OfferView)
+    body = world.page(OfferView)
     assert body.returnable == 1
     world.touch(Action.RETURN)
     world.settle()
-    assert world.tags["B1"].secured
+    assert world.secured("B1")
     assert not world.repairs
 
 
@@ -308,7 +306,7 @@ def test_and_goes_when_the_chip_is_seen_after_all() -> None:
     world.bring_back("B1")
     world.scan("B2")
     world.lay("B2")
-    assert world.tags["B2"].secured
+    assert world.secured("B2")
     assert not world.repairs
     assert order(world, "B2").count(m.Checkin) == 1
 
@@ -316,7 +314,7 @@ def test_and_goes_when_the_chip_is_seen_after_all() -> None:
 def test_an_item_scanned_where_nobody_stands_is_offered_for_return() -> None:
     world = lent("B1")
     world.scan("B1")
-    assert isinstance(body := world.view.body, OfferView)
+    body = world.page(OfferView)
     assert body.returnable == 1
     world.touch(Action.RETURN)
     assert world.shown == {"B1": RowState.RETURNED}
@@ -334,7 +332,7 @@ def test_a_card_scanned_among_the_returns_is_a_card_and_no_item(card: str, phase
     world = lent("B1")
     world.bring_back("B1")
     world.scan(card)
-    assert world.state.phase is phase
+    assert world.at(phase)
     assert [e.item_id for e in world.asked if isinstance(e, m.Checkin)] == ["B1"]
 
 
@@ -345,7 +343,7 @@ def test_a_card_ends_the_return_and_what_was_returned_goes_to_nobody_until_it_is
     world = lent("B1")
     world.bring_back("B1")
     world.card(BINH)
-    assert isinstance(body := world.view.body, BorrowView)
+    body = world.page(BorrowView)
     assert (body.rows, body.on_pad) == ((), 0)
     assert [(c.out, c.back) for c in world.closed] == [(0, 1)]
     world.put("B2")
@@ -363,7 +361,7 @@ def test_not_even_when_the_pad_was_away_meanwhile() -> None:
     world.touch(Action.NO_PRINT)
     world.pad_lost()
     world.pad_back()
-    assert world.state.phase is Phase.ATTRACT
+    assert world.at(Phase.ATTRACT)
     world.card(BINH)
     world.settle()
     assert not world.loans
@@ -379,12 +377,12 @@ def test_a_card_in_the_middle_of_a_write_has_to_wait() -> None:
     world.put("B1")
     world.touch(Action.RETURN)
     world.card(BINH)
-    assert world.view.notice is Notice.TOUCH_LATER
-    assert world.state.phase is Phase.RETURN
+    assert world.told(Notice.TOUCH_LATER)
+    assert world.at(Phase.RETURN)
     world.settle()
     world.card(BINH)
-    assert world.state.phase is Phase.BORROW
-    assert world.tags["B1"].secured
+    assert world.at(Phase.BORROW)
+    assert world.secured("B1")
 
 
 # --- hours ------------------------------------------------------------------------------------------------------------
@@ -394,15 +392,15 @@ def test_in_closed_hours_returns_are_taken_and_cards_are_not() -> None:
     world = lent("B1")
     world.open = False
     world.tick(1)
-    assert isinstance(world.view.body, ClosedView)
+    assert world.shows(ClosedView)
     world.card(ANH)
-    assert isinstance(world.view.body, ClosedView)
+    assert world.shows(ClosedView)
     world.scan(ANH)
-    assert isinstance(world.view.body, ClosedView)
+    assert world.shows(ClosedView)
     world.put("B1", "READER")
-    assert isinstance(world.view.body, OfferView)
+    assert world.shows(OfferView)
     world.card(ANH)
-    assert isinstance(world.view.body, OfferView)
+    assert world.shows(OfferView)
     world.touch(Action.RETURN)
     world.settle()
     assert world.shown == {"B1": RowState.RETURNED}
@@ -410,19 +408,19 @@ def test_in_closed_hours_returns_are_taken_and_cards_are_not() -> None:
     assert world.shown == {"B1": RowState.RETURNED}
     world.touch(Action.FINISH)
     world.touch(Action.NO_PRINT)
-    assert isinstance(world.view.body, ClosedView)
+    assert world.shows(ClosedView)
 
 
 def test_out_of_service_nothing_is_taken() -> None:
     world = lent("B1")
     world.ledger_well = False
     world.card(ANH)
-    assert isinstance(world.view.body, OutOfServiceView)
+    assert world.shows(OutOfServiceView)
     world.ledger_well = True
     world.put("B1")
     world.card(ANH)
     world.scan("B1")
-    assert isinstance(world.view.body, OutOfServiceView)
+    assert world.shows(OutOfServiceView)
     assert world.loans == {"B1": ANH}
 
 
@@ -430,7 +428,7 @@ def test_a_return_that_is_left_closes_by_itself_without_a_question_and_without_a
     world = lent("B1")
     world.bring_back("B1")
     world.tick(61)
-    assert world.view.timeout is None
-    assert world.state.phase is Phase.ATTRACT
+    assert world.seconds_left() is None
+    assert world.at(Phase.ATTRACT)
     assert [(c.outcome, c.back) for c in world.closed] == [("done", 1)]
     assert not world.printed

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
+from typing import TypeVar
 
 from config.phrase import Phrase
 from drivers.devices import (
@@ -44,8 +45,10 @@ from kiosk.flows.state import CAME_BACK, Book, Phase, PinMode, Setup, Stage, Sta
 from kiosk.flows.visit import step
 from kiosk.views import (
     Action,
+    Body,
     BorrowView,
     DoneView,
+    Notice,
     OfferView,
     Receipt,
     RepairView,
@@ -144,6 +147,9 @@ class Tag:
     noticed: bool = False
 
 
+Page = TypeVar("Page", bound=Body)
+
+
 class LawBroken(AssertionError):
     """A law of the visit did not hold."""
 
@@ -180,6 +186,7 @@ class World:
     pad_there: bool = True
     open: bool = True
     ledger_well: bool = True
+    ill: set[str] = field(default_factory=set)
     all_recorded: bool = True
     state: State = field(init=False)
 
@@ -192,6 +199,34 @@ class World:
     def view(self) -> View:
         """What the screen shows."""
         return view(self.state)
+
+    def page(self, kind: type[Page]) -> Page:
+        """The page that is shown, which must be of a kind."""
+        body = self.view.body
+        if not isinstance(body, kind):
+            raise AssertionError(f"{type(body).__name__} is shown, not {kind.__name__}")
+        return body
+
+    def shows(self, kind: type[Page]) -> bool:
+        """Whether such a page is shown."""
+        return isinstance(self.view.body, kind)
+
+    def at(self, phase: Phase) -> bool:
+        """Whether the visit stands there."""
+        return self.state.phase is phase
+
+    def told(self, notice: Notice | None) -> bool:
+        """Whether this is the notice that is shown."""
+        return self.view.notice is notice
+
+    def seconds_left(self) -> int | None:
+        """How long the question is still open whether somebody is there."""
+        timeout = self.view.timeout
+        return timeout.seconds if timeout else None
+
+    def secured(self, tag: str) -> bool:
+        """Whether the gate alarms at a tag."""
+        return self.tags[tag].secured
 
     @property
     def rows(self) -> dict[str, RowView]:
@@ -224,6 +259,7 @@ class World:
         for device in (self.setup.reader, self.setup.printer):
             self.back(device)
         if self.pad_there:
+            self.pad_there = False
             self.pad_back()
 
     def crash(self) -> None:
@@ -298,6 +334,8 @@ class World:
 
     def pad_back(self) -> None:
         """The pad is there again and announces what lies on it."""
+        if self.pad_there:
+            return
         self.pad_there = True
         for tag in self.tags.values():
             tag.noticed = False
@@ -362,8 +400,7 @@ class World:
     def everybody_leaves(self) -> None:
         """The pad is well and emptied, everything asked is done, and then nothing happens for a long time."""
         self.ledger_well = True
-        if not self.pad_there:
-            self.pad_back()
+        self.pad_back()
         self.lift(*TAGS)
         for _wait in range(6):
             self.settle()
@@ -408,7 +445,7 @@ class World:
             case m.CheckPin() | m.CheckStaffPin():
                 wait = 0 if effect.pin == PIN or not self.waits else self.waits.pop(0)
                 return m.PinAnswered(effect.visit, effect.pin == PIN, 0 if wait else 2, wait)
-            case _ if not self.ledger_well:
+            case _ if not self.ledger_well or getattr(effect, "item_id", None) in self.ill:
                 self.all_recorded = False
                 return m.LedgerFailed(self.state.visit, "L-DiskFull", getattr(effect, "item_id", ""))
             case _:
@@ -638,8 +675,8 @@ class World:
         tally = self._of_visit(effect.visit)
         if self.all_recorded and told != (len(tally.lent), len(tally.back), len(tally.renewed)):
             raise LawBroken(f"a visit closes with {told}, and the ledger has {tally}")
-        if self.pending:
-            raise LawBroken("a visit is closed while something is under way")
+        if any(isinstance(e, m.ReleaseTag | m.SecureTag) for e in self.pending):
+            raise LawBroken("a visit is closed while a tag is being written")
         self.tally = None
         self.closed.append(effect)
 

@@ -1,1 +1,1 @@
-"""Tests of the screens: colours and sizes by arithmetic, letters and words without Kivy, pictures and touches with it."""
+"""Tests of the screens: colours, sizes, letters and words without Kivy, pictures and touches with it."""

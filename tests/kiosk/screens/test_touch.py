@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from kiosk.screens.samples import VIEWS
+from kiosk.screens.surface import kivy_is_installed
 from kiosk.views import Action, BorrowView, DoneView, Touch
+
+if not kivy_is_installed():
+    pytest.skip("The screens need Kivy: pip install 'tramsach[kiosk]'.", allow_module_level=True)
+
 from tests.kiosk.screens.fingers import WINDOW, Finger, below, middle, on_glass
 
 BORROW = next(view for view in VIEWS.values() if isinstance(view.body, BorrowView) and view.body.borrowed)
@@ -22,7 +27,7 @@ class Glass:
         from kiosk.screens.root import KioskRoot  # noqa: PLC0415 (Kivy is prepared by the fingers)
 
         self.told: list[Touch] = []
-        self.kiosk = KioskRoot(size=WINDOW, size_hint=(None, None), still=True, on_touch_action=self.told.append)
+        self.kiosk = KioskRoot(self.told.append, size=WINDOW, size_hint=(None, None), still=True)
         self.kiosk.show(BORROW)
 
     def key(self, action: Action) -> Any:

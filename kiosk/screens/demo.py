@@ -1,4 +1,4 @@
-"""The demonstration's window: a kiosk and the bench of its devices, side by side.
+"""The demonstration's application: a kiosk and the bench of its devices in one window.
 
 As for :mod:`kiosk.app`, ``kiosk.screens.surface.prepare`` must have been called before this module is imported.
 """
@@ -35,10 +35,14 @@ class DemoApp(KioskApp):
 
     def build(self) -> DemoRoot:
         """The kiosk and the bench, before anything is shown on either."""
-        return DemoRoot(on_touch_action=self._touch, on_act=self._act)
+        return DemoRoot(self._touch, self._act)
 
     def on_start(self) -> None:
-        """The window is there: let the session begin, and look at the bench from now on."""
+        """The window is there: let the session begin, and look at the bench from now on.
+
+        It is made as large as the screen leaves room for; what is in it goes along.
+        """
+        self.root_window.maximize()
         super().on_start()
         Clock.schedule_interval(self._look, LOOK_S)
 
