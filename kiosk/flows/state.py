@@ -231,6 +231,12 @@ class State:
         """Whether a device is known to be working."""
         return any(d.name == name and d.well for d in self.devices)
 
+    @property
+    def may_print(self) -> bool:
+        """Whether a receipt can be offered: the printer is there and has not said that it cannot."""
+        name = self.setup.printer
+        return self.is_well(name) or any(d.name == name and d.code == "unknown" for d in self.devices)
+
     def is_lost(self, name: str) -> bool:
         """Whether a device is known to be away; of one that has not reported yet nobody knows."""
         return any(d.name == name and d.well is False for d in self.devices)

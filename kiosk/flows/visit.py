@@ -35,8 +35,11 @@ from drivers.devices import (
     BarcodeScanned,
     Card,
     CardPresented,
+    Connection,
+    Cover,
     DeviceBack,
     DeviceLost,
+    Paper,
     PrinterStatus,
     StackOverfull,
     StackSteady,
@@ -118,7 +121,7 @@ class _Turn:
             case DeviceBack(device=device):
                 self._device(device, well=True)
             case PrinterStatus():
-                pass  # whether it can print is asked when it is to print
+                self._printer(message)
             case m.StaffFound():
                 self._set(staff=message)
             case (
@@ -282,7 +285,20 @@ class _Turn:
         waiting = (Stage.SEEN, Stage.WAITING)
         self._set(books=tuple(b for b in self.state.books if uid not in b.uids or b.stage not in waiting))
 
-    def _device(self, name: str, *, well: bool, code: str = "") -> None:
+    def _printer(self, status: PrinterStatus) -> None:
+        """What the printer says of itself. What it does not say is unknown: it may be asked to print all the same."""
+        if status.paper is Paper.OUT:
+            self._device(status.device, well=False, code="paper_out")
+        elif status.cover is Cover.OPEN:
+            self._device(status.device, well=False, code="cover_open")
+        elif status.connection is Connection.OFFLINE:
+            self._device(status.device, well=False, code="offline")
+        elif status.connection is Connection.ONLINE or status.paper in (Paper.PRESENT, Paper.LOW):
+            self._device(status.device, well=True, code="paper_low" if status.paper is Paper.LOW else "")
+        else:
+            self._device(status.device, well=None, code="unknown")
+
+    def _device(self, name: str, *, well: bool | None, code: str = "") -> None:
         since = self.state.tick.now if self.state.tick else None
         known = (replace(d, well=well, code=code, since=since) if d.name == name else d for d in self.state.devices)
         self._set(devices=tuple(known))
@@ -763,7 +779,7 @@ class _Turn:
         show = self.state.receipt is Receipt.ASKED
         self._close(self.state.outcome)
         if show and any(b.stage is Stage.RELEASED or b.stage in CAME_BACK for b in self.state.books):
-            can_print = self.state.is_well(self.state.setup.printer)
+            can_print = self.state.may_print
             self._set(phase=Phase.DONE, receipt=Receipt.ASKED if can_print else Receipt.NOT_OFFERED)
             self._set(pad=tuple(replace(t, old=True) for t in self.state.pad))
             self._active()

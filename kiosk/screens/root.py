@@ -32,6 +32,7 @@ from kiosk.screens.piles import AccountPage, BorrowPage, ReturnPage
 from kiosk.screens.reachable import ReachablePage
 from kiosk.screens.scene import BOOKS_S, CARD_S, LOOP_S, PAD_S, ScenePage
 from kiosk.screens.staff import StaffPage
+from kiosk.screens.surface import keep_in_step
 from kiosk.screens.theme import Look, profile, profile_for, theme
 from kiosk.views import (
     AccountView,
@@ -52,7 +53,7 @@ from kiosk.views import (
 )
 
 #: Frames a second of the attract loop: enough to see what sinks, little enough for a small computer.
-LOOP_FPS = 5
+LOOP_FPS = 4
 #: The actions that reachable mode keeps among its tools.
 LOW_TOOLS = frozenset({Action.REACHABLE, Action.HELP})
 
@@ -263,6 +264,7 @@ class KioskRoot(RelativeLayout):
         attract = isinstance(self.page, ScenePage) and isinstance(view.body, AttractView)
         if self.still:
             return
+        keep_in_step()
         rate = look.motion("reading_tick")["ms"] / 1000
         if attract:
             rate = look.motion("attract_loop")["step_every_ms"] / 1000 if look.reduced else 1 / LOOP_FPS

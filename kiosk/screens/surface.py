@@ -12,6 +12,7 @@ import importlib.util
 import logging
 import os
 import sys
+from functools import cache
 
 #: Frames a second at most, which is also how soon a touch is seen; the attract screen draws far fewer.
 FRAMES = 60
@@ -77,3 +78,17 @@ def prepare(width: int, height: int, *, offscreen: bool = False, fullscreen: boo
     }
     for (section, option), value in settings.items():
         Config.set(section, option, value)
+
+
+@cache
+def keep_in_step() -> None:
+    """Let every frame be done before the next begins, where the processor draws.
+
+    A software renderer takes frames faster than it paints them and queues the rest: measured in a movement, a touch was
+    seen 200 ms later and 100 MB more were in use. Needs the window; a second call changes nothing.
+    """
+    from kivy.core.window import Window  # noqa: PLC0415 (Kivy must be prepared first)
+    from kivy.graphics.opengl import GL_RENDERER, glFinish, glGetString  # noqa: PLC0415
+
+    if any(name in glGetString(GL_RENDERER).lower() for name in (b"llvmpipe", b"softpipe", b"swr")):
+        Window.bind(on_flip=lambda *_args: glFinish())
