@@ -41,7 +41,7 @@ def source_texts() -> set[str]:
 
 def main() -> None:
     """Write the text file and the compiled one."""
-    known = {m.id: m.string for m in read_po(PO.open("rb")) if m.id} if PO.exists() else {}
+    known = {m.id: str(m.string) for m in read_po(PO.open("rb")) if m.id} if PO.exists() else {}
     catalog = Catalog(locale="vi", header_comment=HEADER, fuzzy=False)
     for text in sorted(source_texts()):
         catalog.add(text, known.get(text, ""))
@@ -58,8 +58,8 @@ def main() -> None:
     with PO.with_suffix(".mo").open("wb") as file:
         write_mo(file, catalog)
     missing = [m.id for m in catalog if m.id and not m.string]
-    for text in missing:
-        print(f"not translated: {text}", file=sys.stderr)  # a tool for the terminal
+    for untranslated in missing:
+        print(f"not translated: {untranslated}", file=sys.stderr)  # a tool for the terminal
 
 
 if __name__ == "__main__":

@@ -189,7 +189,9 @@ def pay(context: typer.Context, fee: Fee, amount: Amount = None) -> None:
 def waive(
     context: typer.Context,
     fee: Fee,
-    reason: Annotated[str, typer.Option(metavar=_("REASON"), help=_("Why, without a name: it is kept with the act for ever."))],
+    reason: Annotated[
+        str, typer.Option(metavar=_("REASON"), help=_("Why, without a name: it is kept with the act for ever."))
+    ],
     amount: Amount = None,
 ) -> None:
     from kiosk import desk

@@ -97,7 +97,10 @@ def open_ledger(settings: Settings, *, command: str, clock: Clock = read_clock) 
 
 @contextmanager
 def desk(home: Path, *, command: str, clock: Clock = read_clock) -> Iterator[tuple[Ledger, Station]]:
-    """The station's ledger as :func:`open_ledger` gives it, and its settings. Raises ``NotReady`` and ``StoreError``."""
+    """The station's ledger as :func:`open_ledger` gives it, and its settings.
+
+    Raises ``NotReady`` and ``StoreError``.
+    """
     settings = settings_of(home)
     with open_ledger(settings, command=command, clock=clock) as ledger:
         yield ledger, settings.station.value

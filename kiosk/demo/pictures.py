@@ -45,7 +45,7 @@ def draw_visit(settings: Settings, out: Path, *, language: str, profile: str = "
     with (
         Bench() as bench,
         Machine(
-            replace(settings, station=replace(settings.station, value=replace(station, language="en" if language == "en" else "vi"))),
+            spoken(settings, language),
             bench.devices,
             show=lambda view: latest.__setitem__(slice(None), [view]),
             render=lambda facts, width: render(facts, head, width=width),
@@ -62,6 +62,12 @@ def draw_visit(settings: Settings, out: Path, *, language: str, profile: str = "
     played.seconds["in all"] = round(time.monotonic() - began, 3)
     (out / "summary.json").write_text(json.dumps(asdict(played), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     return played
+
+
+def spoken(settings: Settings, language: str) -> Settings:
+    """The settings with another language of the screen."""
+    station = replace(settings.station.value, language="en" if language == "en" else "vi")
+    return replace(settings, station=replace(settings.station, value=station))
 
 
 def chosen_items(branch: str) -> tuple[Item, Item, Item]:

@@ -54,7 +54,7 @@ def _kiosk(say: Answers, home: Path, headless: bool, out: Path, profile: str) ->
     make_home(home, local_day(read_clock().wall))
     settings = settings_of(home)
     if not headless:
-        from kiosk.demo.window import run_window  # noqa: PLC0415  # opens a window when it is imported
+        from kiosk.demo.window import run_window  # noqa: PLC0415  # brings Kivy along
 
         run_window(settings, language=language())
         return

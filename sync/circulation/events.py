@@ -58,8 +58,9 @@ class VisitClosed:
 
 @dataclass(frozen=True, slots=True)
 class CheckedOut:
-    """An item left. ``rules`` is the version of the rule-set; ``hold`` the hold this fulfilled; ``repair`` says that its
-    tag waited to be secured before, which it does again if this is undone.
+    """An item left. ``rules`` is the version of the rule-set; ``hold`` the hold this fulfilled.
+
+    ``repair`` says that its tag waited to be secured before, which it does again if this is undone.
 
     ``category`` is the reader's, kept for counting when the loan has long been cut from the reader.
     """

@@ -159,8 +159,8 @@ class Reference:
             for table in (tables.patron, tables.card, tables.pin, tables.hold, tables.reference_fee):
                 connection.execute(sa.delete(table).where(table.c.patron_id.in_(numbers)))
             connection.execute(sa.update(loan).where(loan.c.patron_id.in_(numbers)).values(patron_id=None))
-        # What was deleted must live on neither in the write-ahead log nor in the slack of a page, where secure_delete does
-        # not reach: the file is written anew. It is owned here, so nobody writes beside it.
+        # What was deleted must live on neither in the write-ahead log nor in the slack of a page, where secure_delete
+        # does not reach: the file is written anew. It is owned here, so nobody writes beside it.
         with translated(self._file.path), closing(connect(self._file.path, "rw")) as rewriting:
             rewriting.execute("VACUUM").close()
             rewriting.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()

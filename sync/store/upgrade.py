@@ -46,7 +46,7 @@ from sync.store.errors import (
 LEDGER_HEAD = "0001"
 REFERENCE_HEAD = "0001"
 
-#: SQLAlchemy's logger for our engines. At its lowest level it would write every row it reads, ``hide_parameters`` or not.
+#: SQLAlchemy's logger for our engines. At its lowest level it would write every row that is read.
 _SILENT = "store"
 logging.getLogger(f"sqlalchemy.engine.Engine.{_SILENT}").disabled = True
 
