@@ -102,7 +102,8 @@ class Kiosk:
         self.session.begin(Hands(pad, hands.printer, hands.render, hands.play, hands.staff_pin))
         for device in (SETUP.reader, SETUP.printer):
             self.session.post(DeviceBack(device, Identity()))
-        self.until(lambda state: state.tick is not None and (self._pad is None or state.is_well(SETUP.pad)))
+        wanted = {SETUP.reader, SETUP.printer} | ({SETUP.pad} if self._pad else set())
+        self.until(lambda state: state.tick is not None and wanted <= {d.name for d in state.devices if d.well})
         return self
 
     def __exit__(self, *_: object) -> None:
