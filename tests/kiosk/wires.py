@@ -20,6 +20,7 @@ from drivers.pad import Pad
 from drivers.simulators.pad import SimulatedPad, VirtualTag
 from drivers.supervisor import Supervised, Supervisor
 from kiosk.flows.messages import Message
+from kiosk.flows.show import view
 from kiosk.flows.state import PinMode, Setup, Stage, State
 from kiosk.session import Hands, Session
 from kiosk.views import Action, BorrowView, DoneView, OfferView, ReturnView, RowState, Touch, View
@@ -69,15 +70,18 @@ def scan(code: str) -> BarcodeScanned:
     return BarcodeScanned(SETUP.scanner, code)
 
 
-def rows_of(view: View) -> dict[str, RowState]:
+def rows_of(shown: View) -> dict[str, RowState]:
     """How each row of a page stands; none where there are none."""
-    body = view.body
+    body = shown.body
     rows = body.rows if isinstance(body, OfferView | BorrowView | ReturnView | DoneView) else ()
     return {row.key: row.state for row in rows}
 
 
 class Kiosk:
-    """One kiosk from switching on to switching off; a context manager. ``views`` holds all that was shown."""
+    """One kiosk from switching on to switching off; a context manager.
+
+    ``views`` holds all that was shown; ``look`` is called for each, in the session's thread, as the screen is told.
+    """
 
     def __init__(
         self,
@@ -88,12 +92,14 @@ class Kiosk:
         open_ledger: Callable[[], Ledger] | None = None,
         hands: Hands | None = None,
         clock: Clock | None = None,
+        look: Callable[[View], None] = lambda _view: None,
     ) -> None:
         self._pad = pad
         self._hands = hands or Hands()
+        self._look = look
         self.views: list[View] = []
         opened = open_ledger or partial(open_desk, home, clock or Clock())
-        self.session = Session(setup, opened, self.views.append)
+        self.session = Session(setup, opened, self._show)
         self._supervisor = Supervisor(self.session.post, first_retry=0.005, longest_retry=0.02)
 
     def __enter__(self) -> Self:
@@ -110,6 +116,10 @@ class Kiosk:
         self._supervisor.stop()
         self.session.stop()
 
+    def _show(self, shown: View) -> None:
+        self._look(shown)
+        self.views.append(shown)
+
     def do(self, *messages: Message) -> None:
         """Cards, codes and fingers."""
         for message in messages:
@@ -120,9 +130,9 @@ class Kiosk:
         self.session.post(Touch(action, argument))
 
     def until(self, holds: Callable[[State], bool]) -> State:
-        """Wait for the flow to come to a state."""
+        """Wait for the flow to come to a state, and for the screen to have been told of it."""
         deadline = time.monotonic() + PATIENCE
-        while not holds(state := self.session.state):
+        while not (holds(state := self.session.state) and self.views[-1:] == [view(state)]):
             if self.session.failed is not None:
                 raise AssertionError("the session has ended") from self.session.failed
             if time.monotonic() > deadline:
@@ -138,7 +148,7 @@ class Kiosk:
     @property
     def ever_shown(self) -> set[tuple[str, RowState]]:
         """Every state that any row was ever shown in."""
-        return {pair for view in self.views for pair in rows_of(view).items()}
+        return {pair for shown in self.views for pair in rows_of(shown).items()}
 
 
 def afis(tags: Iterable[VirtualTag]) -> list[int]:
