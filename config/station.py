@@ -48,6 +48,8 @@ class Station:
     ``pin``           where a kiosk asks readers for their PIN: nowhere, for the account, or before borrowing.
     ``staff_pin``     the PIN of the staff corner as argon2id's hash; without one the corner stays shut.
     ``barcode_items`` whether items without a chip are lent and taken by barcode.
+    ``screen``        a kiosk's screen: 1080×1920, 1920×1080 or 1024×600; ``screen_inches`` its diagonal, by which
+                      ``tramsach doctor`` tells whether letters are large enough; ``reduced_motion`` keeps it still.
     """
 
     station: Annotated[str, _CODE] = "MAIN-D01"
@@ -61,6 +63,9 @@ class Station:
     pin: Literal["none", "account", "always"] = "account"
     staff_pin: Secret | None = None
     barcode_items: bool = True
+    screen: Literal["portrait", "landscape", "small"] = "portrait"
+    screen_inches: Annotated[float, Between(5, 100)] = 21.5
+    reduced_motion: bool = False
 
 
 def load_station(home: Path) -> Built[Station] | Problems:

@@ -27,9 +27,16 @@ class KioskApp(App):
     title = "Trạm Sách"
 
     def __init__(
-        self, touch: Callable[[Touch], None], begin: Callable[[], None], end: Callable[[], None], **kwargs: Any
+        self,
+        touch: Callable[[Touch], None],
+        begin: Callable[[], None],
+        end: Callable[[], None],
+        *,
+        reduced: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._reduced = reduced
         self._touch, self._begin, self._end = touch, begin, end
         self._latest: View | None = None
         self._lock = threading.Lock()
@@ -43,7 +50,7 @@ class KioskApp(App):
 
     def build(self) -> KioskRoot:
         """The screen, before anything is shown on it."""
-        return KioskRoot(on_touch_action=self._touch)
+        return KioskRoot(on_touch_action=self._touch, reduced=self._reduced)
 
     def on_start(self) -> None:
         """The window is there: let the session begin."""

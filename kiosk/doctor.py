@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+from config.devices import DEVICES_FILE
 from config.loader import Problems
 from config.phrase import Phrase
-from config.station import home_folder
+from config.station import Station, home_folder
 from kiosk.i18n import _, language
+from kiosk.screens.theme import READING_MM, cap_height_mm, cap_height_needed_mm, profile
 from kiosk.station import desk, onlooker, read_settings
 from kiosk.terminal import Answers, table
 from sync.circulation.blocks import Code, block, day
@@ -75,6 +77,8 @@ def examine(folder: Path) -> Iterator[Finding]:
     else:
         until = day(last)
         yield Finding("holidays", Level.OK, Phrase(f"Lịch nghỉ lễ đến {until}.", f"Public holidays until {until}."))
+    if (folder / DEVICES_FILE).exists():
+        yield _letters(settings.station.value)
     yield from check(folder)
     try:
         with onlooker(folder) as view:
@@ -120,3 +124,22 @@ def _line(folder: Path, words: str) -> str:
     """A command to type for the station of this folder, which need not be the one that is meant without ``--home``."""
     meant = folder == home_folder()
     return f"tramsach {words}" if meant else f"tramsach --home {shlex.quote(str(folder))} {words}"
+
+
+def _letters(station: Station) -> Finding:
+    """Whether the body text of a kiosk's screen is large enough for where readers stand (EN 301 549, 5.1.4)."""
+    shape = profile(station.screen)
+    tall = cap_height_mm(shape.step("body"), shape.width, shape.height, station.screen_inches)
+    needed = cap_height_needed_mm(READING_MM[station.screen])
+    told = {"tall": f"{tall:.1f}", "needed": f"{needed:.1f}", "inches": f"{station.screen_inches:g}"}
+    if tall >= needed:
+        sentence = Phrase(
+            "Chữ trên màn hình {inches} inch cao {tall} mm, đủ lớn.",
+            "Letters on the {inches}-inch screen are {tall} mm high, which is large enough.",
+        )
+        return Finding("screen", Level.OK, sentence.fill(**told))
+    sentence = Phrase(
+        "Chữ trên màn hình {inches} inch chỉ cao {tall} mm, cần {needed} mm. Hãy dùng màn hình lớn hơn.",
+        "Letters on the {inches}-inch screen are only {tall} mm high; {needed} mm are needed. Use a larger screen.",
+    )
+    return Finding("screen", Level.NOTICE, sentence.fill(**told))

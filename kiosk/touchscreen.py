@@ -8,6 +8,7 @@ from pathlib import Path
 from config.devices import DEVICES_FILE, load_devices
 from config.loader import Problems
 from kiosk.i18n import _, language
+from kiosk.screens.theme import profile
 from kiosk.station import settings_of
 from kiosk.terminal import Answers
 
@@ -27,7 +28,8 @@ def run(say: Answers, home: Path, *, fullscreen: bool) -> None:
         say.show(_("{file} names no devices: nothing can be read or printed here.").format(file=DEVICES_FILE))
     from kiosk.screens.surface import prepare  # noqa: PLC0415  # before anything imports Kivy
 
-    prepare(1080, 1920, fullscreen=fullscreen)
+    shape = profile(settings.station.value.screen)
+    prepare(shape.width, shape.height, fullscreen=fullscreen)
     from kiosk.app import KioskApp  # noqa: PLC0415  # opens the window
     from kiosk.machine import Machine  # noqa: PLC0415
     from kiosk.receipts import ReceiptHead, render  # noqa: PLC0415
@@ -42,5 +44,5 @@ def run(say: Answers, home: Path, *, fullscreen: bool) -> None:
         play=lambda name: app.play(name),  # noqa: PLW0108
         render=lambda facts, width: render(facts, head, width=width),
     )
-    app = KioskApp(machine.touch, machine.begin, machine.end)
+    app = KioskApp(machine.touch, machine.begin, machine.end, reduced=station.reduced_motion)
     app.run()

@@ -21,12 +21,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
+
+import pytest
 
 from drivers.simulators.pad import SimulatedPad, VirtualTag
 from drivers.supervisor import Supervisor
 from kiosk.session import Hands, Session
-from kiosk.views import Action, Touch, View
+from kiosk.views import Action, RowState, Touch, View
 from sync.circulation import events as ev
 from tests.kiosk.wires import RELEASED, SECURED, SETUP, card, rows_of, supervised_pad, tags_in
 from tests.sync.store.stations import (
@@ -137,15 +139,15 @@ class Stand:
     shown: dict[str, Any] = field(default_factory=dict)
     heard: bytes = b""
     seq: int = 0
+    promised: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
-    lent_at: dict[str, int] = field(default_factory=dict)
 
     # the pipe
 
     def begin(self) -> None:
         """A kiosk is switched on."""
         self.number += 1
-        self.shown = {}
+        self.shown, self.promised = {}, set()
         self._write(f"begin {self.number}")
         while self._hear(until=time.monotonic() + PATIENCE).get("number") != self.number:
             pass
@@ -163,11 +165,11 @@ class Stand:
         return True
 
     def kill(self) -> None:
-        """The power goes; what the kiosk has said before is heard to its end."""
+        """The power goes."""
         os.kill(self.kiosk, signal.SIGKILL)
 
     def bury(self) -> None:
-        """The kiosk is gone, because it was killed and for no other reason."""
+        """The kiosk is gone, because it was killed and for no other reason; what it said before is heard to its end."""
         while "ended" not in (told := self._hear(until=time.monotonic() + PATIENCE)):
             assert told, "the kiosk does not die"
         assert told == {"ended": self.number, "signal": signal.SIGKILL}
@@ -192,4 +194,140 @@ class Stand:
         self.kiosk = told.get("kiosk", self.kiosk)
         if "page" in told:
             self.shown = told
+            self.promised |= {item for item, row in told["rows"].items() if row == RowState.BORROWED}
         return told
+
+    # the laws
+
+    def look(self, *, thoroughly: bool) -> None:
+        """What a dead kiosk leaves behind. The tags first: what the ledger knows can only have been known before."""
+        released = {item for item, tags in self.tags.items() if any(tag.afi == RELEASED for tag in tags)}
+        shown = {item for item, row in self.shown.get("rows", {}).items() if row == RowState.BORROWED}
+        assert all(tag.afi == RELEASED for item in shown for tag in self.tags[item]), "the gate alarms at what was lent"
+        with look_at(self.home, Clock()) as view:
+            loans = {item for item in self.tags if (found := view.find_item(item)) and found[2]}
+            repairs = {repair.item_id for repair in view.pending_repairs()}
+            new = list(view.entries(after=self.seq))
+            assert [entry.seq for entry in new] == list(range(self.seq + 1, self.seq + 1 + len(new)))
+            if thoroughly:
+                assert view.verify().problems == ()
+        assert released <= loans | repairs, "a tag is unsecured, and nobody knows"
+        undone = {entry.event.of for entry in new if isinstance(entry.event, ev.Undone)}
+        lent = {e.event.item for e in new if isinstance(e.event, ev.CheckedOut) and e.seq not in undone}
+        assert self.promised <= lent, "what was shown as borrowed is not on record"
+        self.seq += len(new)
+        self.counts["shown as borrowed"] += len(self.promised)
+        self.counts["on loan, not released"] += bool(loans - released)
+        self.counts["waiting for repair"] += bool(repairs)
+        self.counts["released"] += bool(released)
+
+
+#: Rows of which more will come by itself.
+UNSETTLED = {RowState.READING, RowState.PUT_BACK}
+
+
+def settled(shown: dict[str, Any], page: str, items: int = 1) -> bool:
+    """Whether a page shows so many rows, and nothing more will become of them by itself."""
+    rows = shown.get("rows", {}).values()
+    return shown.get("page") == page and len(rows) >= items and not UNSETTLED.intersection(rows)
+
+
+def behave(stand: Stand, until: float) -> None:
+    """People come and go, in a hurry, until that moment or until the kiosk dies."""
+    rng, pad = stand.rng, stand.pad
+    while stand.wait(lambda shown: shown.get("page") == "AttractView", until):
+        chosen = rng.sample(ITEMS, rng.randint(1, 4))
+        tags = [tag for item in chosen for tag in stand.tags[item]]
+        wants_to_borrow = rng.random() < 0.6
+        if wants_to_borrow:
+            stand.tell("card", rng.choice((AN, BINH)))
+        pad.put(*tags)
+        if rng.random() < 0.25:
+            stand.wait(lambda shown: bool(shown.get("rows")), until)
+            pad.lift(rng.choice(tags).uid)
+        elif wants_to_borrow:
+            stand.wait(lambda shown: settled(shown, "BorrowView", len(chosen)), min(until, time.monotonic() + 0.4))
+        else:
+            stand.wait(lambda shown: shown.get("page") == "OfferView" and len(shown["rows"]) == len(chosen), until)
+            stand.tell("touch", Action.RETURN)
+            stand.wait(lambda shown: settled(shown, "ReturnView", len(chosen)), min(until, time.monotonic() + 0.4))
+        stand.tell("touch", rng.choice((Action.FINISH, Action.END)))
+        pad.clear()
+        stand.tell("touch", Action.END)
+
+
+def live_and_die(stand: Stand) -> None:
+    """One kiosk, killed at a moment of time, around a write to a tag, or when it has shown so much."""
+    rng = stand.rng
+    kind = ("time", "before", "after", "shown")[stand.number % 4]
+    left = rng.randint(1, 5)
+
+    def count(moment: str) -> None:
+        nonlocal left
+        left -= moment == kind
+        if left == 0 and moment == kind:
+            stand.kill()
+
+    for tag in (tag for tags in stand.tags.values() for tag in tags):
+        tag.around_write = count if kind in ("before", "after") else None
+    stand.begin()
+    if kind == "shown":
+        behave(stand, time.monotonic() + rng.uniform(0.01, 0.12))
+        stand.wait(lambda shown: RowState.BORROWED in shown.get("rows", {}).values(), time.monotonic() + 0.2)
+    else:
+        behave(stand, time.monotonic() + (rng.uniform(0, 0.35) if kind == "time" else 2.0))
+    stand.counts[f"killed {kind} a write" if kind in ("before", "after") and left <= 0 else "killed at a time"] += 1
+    if kind in ("time", "shown") or left > 0:
+        stand.kill()
+    stand.bury()
+    stand.pad.clear()
+
+
+@contextmanager
+def standing(home: Path, pad: SimulatedPad, rng: random.Random) -> Iterator[Stand]:
+    """The process that the kiosks are forked from, and the pad beside it."""
+    words = [sys.executable, "-c", f"import sys; from {__name__} import run_kiosks; run_kiosks(*sys.argv[1:])"]
+    command = [*words, str(home), pad.url]
+    with subprocess.Popen(command, cwd=HOUSE, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        stand = Stand(home, pad, process, rng, {item: tags_in(KillingTag, item) for item in ITEMS})
+        try:
+            yield stand
+        finally:
+            process.kill()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the kiosks are forked")
+def test_no_kill_loses_a_loan_that_was_shown_or_leaves_a_tag_unsecured_that_nobody_knows_of() -> None:
+    seed = random.randrange(10**6)
+    with (
+        quick_folder() as folder,
+        SimulatedPad() as pad,
+        standing(new_station(Path(folder)), pad, random.Random(seed)) as stand,
+    ):
+        for kill in range(KILLS):
+            live_and_die(stand)
+            stand.look(thoroughly=kill % 10 == 9)
+        print(seed, stand.counts)
+        bring_everything_back(stand)
+
+
+def bring_everything_back(stand: Stand) -> None:
+    """Whatever was left: one return of all there is leaves every tag secured and nothing waiting."""
+    for tag in (tag for tags in stand.tags.values() for tag in tags):
+        tag.around_write = None
+    stand.begin()
+    until = time.monotonic() + PATIENCE
+    stand.wait(lambda shown: shown.get("page") == "AttractView", until)
+    stand.pad.put(*(tag for tags in stand.tags.values() for tag in tags))
+    assert stand.wait(lambda shown: shown.get("page") == "OfferView" and len(shown["rows"]) == len(ITEMS), until)
+    stand.tell("touch", Action.RETURN)
+    assert stand.wait(lambda shown: settled(shown, "ReturnView", len(ITEMS)), until)
+    stand.tell("touch", Action.END)
+    assert stand.wait(lambda shown: shown.get("page") == "AttractView", until)
+    stand.kill()
+    stand.bury()
+    stand.look(thoroughly=True)
+    with look_at(stand.home, Clock()) as view:
+        assert view.pending_repairs() == ()
+        assert not [line for reader in (AN, BINH) for line in view.account(reader).loans]
+    assert {tag.afi for tags in stand.tags.values() for tag in tags} == {SECURED}
