@@ -7,6 +7,8 @@ is committed, so that an installation needs no tool; the test also holds it agai
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -39,6 +41,14 @@ def source_texts() -> set[str]:
     return {text for _file, _line, text, _comments, _context in found if isinstance(text, str)} | set(LIBRARY)
 
 
+def compiled(catalog: Catalog) -> bytes:
+    """The compiled file of a catalogue: the same texts give the same bytes, whenever it is made."""
+    catalog.creation_date = catalog.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
+    file = BytesIO()
+    write_mo(file, catalog)
+    return file.getvalue()
+
+
 def main() -> None:
     """Write the text file and the compiled one."""
     known = {m.id: str(m.string) for m in read_po(PO.open("rb")) if m.id} if PO.exists() else {}
@@ -55,8 +65,7 @@ def main() -> None:
     header = [line for line in header if "LL@li.org" not in line]
     PO.write_text("".join([*header, *lines[end:]]), "utf-8")
     catalog = read_po(PO.open("rb"))
-    with PO.with_suffix(".mo").open("wb") as file:
-        write_mo(file, catalog)
+    PO.with_suffix(".mo").write_bytes(compiled(catalog))
     missing = [m.id for m in catalog if m.id and not m.string]
     for untranslated in missing:
         print(f"not translated: {untranslated}", file=sys.stderr)  # a tool for the terminal

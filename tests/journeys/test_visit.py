@@ -1,4 +1,4 @@
-"""Visits at a kiosk: a day of readers at one put together as in the product, and a kiosk that is killed again and again.
+"""Visits at a kiosk: a morning at one put together as in the product, and a kiosk that is killed again and again.
 
 The kiosk that dies is a process of its own, without a screen: session, ledger, supervisor and the pad's driver. The pad
 stands outside it and lives on with the tags that lie there, as a real one would.
@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections import Counter
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -136,18 +138,25 @@ class Stand:
     tags: dict[str, tuple[KillingTag, ...]]
     number: int = 0
     kiosk: int = 0
+    killed: bool = False
+    end: dict[str, Any] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
     shown: dict[str, Any] = field(default_factory=dict)
     heard: bytes = b""
     seq: int = 0
     promised: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
 
+    def all_tags(self) -> Iterator[KillingTag]:
+        """Every tag there is."""
+        yield from (tag for tags in self.tags.values() for tag in tags)
+
     # the pipe
 
     def begin(self) -> None:
         """A kiosk is switched on."""
         self.number += 1
-        self.shown, self.promised = {}, set()
+        self.shown, self.promised, self.end, self.killed = {}, set(), {}, False
         self._write(f"begin {self.number}")
         while self._hear(until=time.monotonic() + PATIENCE).get("number") != self.number:
             pass
@@ -159,20 +168,22 @@ class Stand:
     def wait(self, holds: Callable[[dict[str, Any]], bool], until: float) -> bool:
         """Whether the kiosk comes to show something before that moment, while it lives."""
         while not holds(self.shown):
-            told = self._hear(until)
-            if not told or "ended" in told:
+            if self.end or not self._hear(until):
                 return False
         return True
 
     def kill(self) -> None:
-        """The power goes."""
-        os.kill(self.kiosk, signal.SIGKILL)
+        """The power goes; once, and from whatever thread."""
+        with self.lock:
+            if not self.killed:
+                self.killed = True
+                os.kill(self.kiosk, signal.SIGKILL)
 
     def bury(self) -> None:
         """The kiosk is gone, because it was killed and for no other reason; what it said before is heard to its end."""
-        while "ended" not in (told := self._hear(until=time.monotonic() + PATIENCE)):
-            assert told, "the kiosk does not die"
-        assert told == {"ended": self.number, "signal": signal.SIGKILL}
+        while not self.end:
+            assert self._hear(until=time.monotonic() + PATIENCE), "the kiosk does not die"
+        assert self.end == {"ended": self.number, "signal": signal.SIGKILL}
 
     def _write(self, line: str) -> None:
         assert self.process.stdin is not None
@@ -192,6 +203,8 @@ class Stand:
         line, self.heard = self.heard.split(b"\n", 1)
         told: dict[str, Any] = json.loads(line)
         self.kiosk = told.get("kiosk", self.kiosk)
+        if "ended" in told:
+            self.end = told
         if "page" in told:
             self.shown = told
             self.promised |= {item for item, row in told["rows"].items() if row == RowState.BORROWED}
@@ -232,53 +245,54 @@ def settled(shown: dict[str, Any], page: str, items: int = 1) -> bool:
     return shown.get("page") == page and len(rows) >= items and not UNSETTLED.intersection(rows)
 
 
+def is_at(shown: dict[str, Any], page: str, items: int = 0) -> bool:
+    """Whether a page shows so many rows."""
+    return shown.get("page") == page and len(shown["rows"]) >= items
+
+
 def behave(stand: Stand, until: float) -> None:
     """People come and go, in a hurry, until that moment or until the kiosk dies."""
     rng, pad = stand.rng, stand.pad
-    while stand.wait(lambda shown: shown.get("page") == "AttractView", until):
+    while stand.wait(partial(is_at, page="AttractView"), until):
         chosen = rng.sample(ITEMS, rng.randint(1, 4))
         tags = [tag for item in chosen for tag in stand.tags[item]]
         wants_to_borrow = rng.random() < 0.6
         if wants_to_borrow:
             stand.tell("card", rng.choice((AN, BINH)))
         pad.put(*tags)
+        a_while = min(until, time.monotonic() + 0.4)
         if rng.random() < 0.25:
             stand.wait(lambda shown: bool(shown.get("rows")), until)
             pad.lift(rng.choice(tags).uid)
         elif wants_to_borrow:
-            stand.wait(lambda shown: settled(shown, "BorrowView", len(chosen)), min(until, time.monotonic() + 0.4))
+            stand.wait(partial(settled, page="BorrowView", items=len(chosen)), a_while)
         else:
-            stand.wait(lambda shown: shown.get("page") == "OfferView" and len(shown["rows"]) == len(chosen), until)
+            stand.wait(partial(is_at, page="OfferView", items=len(chosen)), until)
             stand.tell("touch", Action.RETURN)
-            stand.wait(lambda shown: settled(shown, "ReturnView", len(chosen)), min(until, time.monotonic() + 0.4))
+            stand.wait(partial(settled, page="ReturnView", items=len(chosen)), a_while)
         stand.tell("touch", rng.choice((Action.FINISH, Action.END)))
         pad.clear()
         stand.tell("touch", Action.END)
 
 
 def live_and_die(stand: Stand) -> None:
-    """One kiosk, killed at a moment of time, around a write to a tag, or when it has shown so much."""
+    """One kiosk, killed at a moment of time, before or after a write to a tag, or when it has just shown a loan."""
     rng = stand.rng
     kind = ("time", "before", "after", "shown")[stand.number % 4]
-    left = rng.randint(1, 5)
+    writes = iter(range(rng.randint(0, 5), -1, -1))
 
     def count(moment: str) -> None:
-        nonlocal left
-        left -= moment == kind
-        if left == 0 and moment == kind:
+        if moment == kind and next(writes, 0) == 0:
             stand.kill()
 
-    for tag in (tag for tags in stand.tags.values() for tag in tags):
-        tag.around_write = count if kind in ("before", "after") else None
+    for tag in stand.all_tags():
+        tag.around_write = count
     stand.begin()
+    behave(stand, time.monotonic() + {"time": rng.uniform(0, 0.35), "shown": rng.uniform(0, 0.1)}.get(kind, 1.0))
     if kind == "shown":
-        behave(stand, time.monotonic() + rng.uniform(0.01, 0.12))
         stand.wait(lambda shown: RowState.BORROWED in shown.get("rows", {}).values(), time.monotonic() + 0.2)
-    else:
-        behave(stand, time.monotonic() + (rng.uniform(0, 0.35) if kind == "time" else 2.0))
-    stand.counts[f"killed {kind} a write" if kind in ("before", "after") and left <= 0 else "killed at a time"] += 1
-    if kind in ("time", "shown") or left > 0:
-        stand.kill()
+    stand.counts[f"killed, {kind}" if stand.killed else "killed, time"] += 1
+    stand.kill()
     stand.bury()
     stand.pad.clear()
 
@@ -307,27 +321,27 @@ def test_no_kill_loses_a_loan_that_was_shown_or_leaves_a_tag_unsecured_that_nobo
         for kill in range(KILLS):
             live_and_die(stand)
             stand.look(thoroughly=kill % 10 == 9)
-        print(seed, stand.counts)
+        sys.stderr.write(f"{seed} {stand.counts}")
         bring_everything_back(stand)
 
 
 def bring_everything_back(stand: Stand) -> None:
     """Whatever was left: one return of all there is leaves every tag secured and nothing waiting."""
-    for tag in (tag for tags in stand.tags.values() for tag in tags):
+    for tag in stand.all_tags():
         tag.around_write = None
     stand.begin()
     until = time.monotonic() + PATIENCE
-    stand.wait(lambda shown: shown.get("page") == "AttractView", until)
-    stand.pad.put(*(tag for tags in stand.tags.values() for tag in tags))
-    assert stand.wait(lambda shown: shown.get("page") == "OfferView" and len(shown["rows"]) == len(ITEMS), until)
+    stand.wait(partial(is_at, page="AttractView"), until)
+    stand.pad.put(*stand.all_tags())
+    assert stand.wait(partial(is_at, page="OfferView", items=len(ITEMS)), until)
     stand.tell("touch", Action.RETURN)
-    assert stand.wait(lambda shown: settled(shown, "ReturnView", len(ITEMS)), until)
+    assert stand.wait(partial(settled, page="ReturnView", items=len(ITEMS)), until)
     stand.tell("touch", Action.END)
-    assert stand.wait(lambda shown: shown.get("page") == "AttractView", until)
+    assert stand.wait(partial(is_at, page="AttractView"), until)
     stand.kill()
     stand.bury()
     stand.look(thoroughly=True)
     with look_at(stand.home, Clock()) as view:
         assert view.pending_repairs() == ()
         assert not [line for reader in (AN, BINH) for line in view.account(reader).loans]
-    assert {tag.afi for tags in stand.tags.values() for tag in tags} == {SECURED}
+    assert {tag.afi for tag in stand.all_tags()} == {SECURED}

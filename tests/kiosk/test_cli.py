@@ -81,7 +81,11 @@ NOT_UNDERSTOOD = (
     ("it's", "There is no command 'it's'.", "Không có lệnh 'it's'."),
     ("account TN000104 TN000105", "Too many words: TN000105.", "Thừa từ: TN000105."),
     ("--lang fr search kiều", "the languages are vi and en.", "chỉ có hai ngôn ngữ vi và en."),
-    (f"--home {__file__} account 1", "this must be a folder that can be read.", "phải là một thư mục đọc được."),
+    (
+        f"--home {shlex.quote(__file__)} account 1",
+        "this must be a folder that can be read.",
+        "phải là một thư mục đọc được.",
+    ),
 )
 
 
