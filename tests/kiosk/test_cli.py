@@ -82,7 +82,7 @@ NOT_UNDERSTOOD = (
     ("account TN000104 TN000105", "Too many words: TN000105.", "Thừa từ: TN000105."),
     ("--lang fr search kiều", "the languages are vi and en.", "chỉ có hai ngôn ngữ vi và en."),
     (
-        f"--home {os.devnull} account 1",
+        f"--home {os.path.relpath(__file__)} account 1",
         "this must be a folder that can be read.",
         "phải là một thư mục đọc được.",
     ),
