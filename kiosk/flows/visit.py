@@ -545,6 +545,8 @@ class _Turn:
             book = replace(book, done=book.done | {answered.uid})
         elif result is not None:
             fault = result.fault
+        else:  # the pad could not be asked: its loss may be told later than this, and it will announce what lies there
+            self._set(pad=tuple(t for t in self.state.pad if t.uid != answered.uid))
         self._put(book)
         if not book.pending:
             self._settled(book, fault)

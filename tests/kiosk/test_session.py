@@ -690,7 +690,9 @@ def test_a_pad_whose_driver_fails_in_any_way_is_answered_for(home: Path, error: 
         kiosk.do(card(AN), DeviceBack("pad", Identity()))
         kiosk.do(TagArrived("pad", tag.uid), TagRead("pad", tag.uid, LibraryTag(KIEU_1)))
         kiosk.do(StackSteady("pad", frozenset({tag.uid})))
-        kiosk.settled({KIEU_1: Stage.FAILED})
+        kiosk.settled({KIEU_1: Stage.LIFTED})
+        kiosk.touch(Action.FINISH)
+        kiosk.until(lambda s: s.phase is Phase.ATTRACT)
     assert (on_loan(home), to_repair(home)) == (set(), {KIEU_1})
 
 
