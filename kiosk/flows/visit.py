@@ -199,7 +199,7 @@ class _Turn:
         self._active()
         if card.patron_identifier is None and card.uid_is_random:
             if self.state.phase in (Phase.ATTRACT, Phase.OFFER) and self._serving():
-                self._set(phase=Phase.PROBLEM, visit=self.state.visit + 1, trouble=CardTrouble.NO_NUMBER)
+                self._set(phase=Phase.PROBLEM, trouble=CardTrouble.NO_NUMBER)
                 self._do(m.Sound("refused"))
             return
         self._number(card.patron_identifier or card.uid.hex().upper(), or_item=False)
@@ -223,10 +223,8 @@ class _Turn:
         if not self._serving():
             return  # closed or out of service: the screen says so
         if state.phase in (Phase.ATTRACT, Phase.OFFER):
-            if state.phase is Phase.ATTRACT:
-                self._set(visit=state.visit + 1)
             self._set(phase=Phase.FINDING)
-            self._do(m.FindCard(self.state.visit, number, or_item))
+            self._do(m.FindCard(state.visit, number, or_item))
         elif state.phase in (Phase.DONE, Phase.RETURN) and busy:
             self._notice(Notice.TOUCH_LATER)
         elif state.phase in (Phase.DONE, Phase.RETURN) or (
@@ -320,7 +318,7 @@ class _Turn:
         if self.state.phase is Phase.DONE and new and self.state.receipt is not Receipt.PRINTING:
             self._home(keep=frozenset(t.uid for t in new))  # somebody brings the next books already
         if self.state.phase is Phase.ATTRACT and new and not self.state.out_of_service:
-            self._set(phase=Phase.OFFER, visit=self.state.visit + 1)
+            self._set(phase=Phase.OFFER)
             self._active()
         elif self.state.phase is Phase.OFFER and not fresh and not self.state.books:
             self._home()  # all taken away again
@@ -496,10 +494,8 @@ class _Turn:
         if not book.uids:  # taken by barcode: there is no tag to release
             self._put(replace(book, stage=Stage.RELEASED))
             self._do(m.Sound("borrowed"))
-        elif self._on_pad(book.uids) == book.uids:
-            self._write(book, book.uids)
         else:
-            self._put_back(book)
+            self._write(book, book.uids)
 
     def _refused(self, book: Book, blocks: tuple[Block, ...], loan: Loan | None) -> None:
         yours = tuple(b for b in blocks if b.code is Code.ALREADY_YOURS)
@@ -676,7 +672,7 @@ class _Turn:
                 self._key(touch)
             case Action.STAFF_CORNER:
                 if state.phase is Phase.ATTRACT:
-                    self._set(phase=Phase.STAFF_PIN, visit=state.visit + 1, pin=PinEntry())
+                    self._set(phase=Phase.STAFF_PIN)
             case Action.OUT_OF_SERVICE | Action.IN_SERVICE:
                 if state.phase is Phase.STAFF:
                     self._set(out_of_service="STAFF" if touch.action is Action.OUT_OF_SERVICE else "")

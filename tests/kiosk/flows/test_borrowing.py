@@ -438,6 +438,15 @@ def test_securing_it_again_is_tried_three_times_too_and_its_repair_row_stays(wor
     assert world.shown == {"B1": RowState.REFUSED}
 
 
+def test_a_set_that_is_not_whole_by_its_tags_keeps_its_repair_row_when_its_loan_is_undone(world: World) -> None:
+    world.put("HALF")
+    assert world.loans == {"B19": ANH}
+    world.answer_tag("locked")
+    world.settle()
+    assert world.shown == {"B19": RowState.REFUSED}
+    assert world.repairs == {"B19"}  # nobody knows of a second part
+
+
 def test_a_tag_that_was_unsecured_before_the_loan_does_not_lose_its_repair_row_with_it(world: World) -> None:
     world.tags["B1"].secured = False
     world.repairs.add("B1")
@@ -505,6 +514,17 @@ def test_while_it_is_being_released_it_cannot_be_returned(world: World) -> None:
     assert world.shown == {"B1": RowState.RETURNED}
     assert world.secured("B1")
     assert not world.repairs
+
+
+def test_of_a_set_that_the_reader_has_already_every_part_is_released_once(world: World) -> None:
+    world.loans["SET"], world.due["SET"] = ANH, DUE
+    world.put("SET/1")
+    assert world.rows["SET"].state is RowState.ON_LOAN
+    assert world.rows["SET"].slip is None  # that a part is not here is no matter
+    world.put("SET/2")
+    world.settle()
+    assert world.asked_of("SET/1") == world.asked_of("SET/2") == [m.ReleaseTag]
+    assert world.shown == {"SET": RowState.ON_LOAN}
 
 
 def test_it_is_renewed_by_a_touch_and_a_second_time_refused_with_the_reason(world: World) -> None:

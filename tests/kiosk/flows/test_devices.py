@@ -290,6 +290,29 @@ def test_one_act_that_fails_does_not_leave_the_others_undone() -> None:
     assert [(c.outcome, c.out) for c in world.closed] == [("failed", 2)]
 
 
+def test_a_loan_that_cannot_be_undone_while_the_visit_ends_takes_nothing_from_the_others() -> None:
+    world = World()
+    world.card(ANH)
+    world.lay("B1")
+    world.put("B2")
+    world.touch(Action.FINISH)
+    world.ill.add("B2")
+    world.answer_tag("locked")
+    assert out_of_service(world)
+    assert [(c.outcome, c.out) for c in world.closed] == [("failed", 1)]
+
+
+def test_a_renewal_that_cannot_be_recorded_takes_nothing_from_what_was_borrowed() -> None:
+    world = World()
+    world.card(ANH)
+    world.lay("B1")
+    world.touch(Action.ACCOUNT)
+    world.ill.add("B1")
+    world.touch(Action.RENEW, "B1")
+    assert out_of_service(world)
+    assert [(c.outcome, c.out, c.renewed) for c in world.closed] == [("failed", 1, 0)]
+
+
 def test_nor_does_one_question_that_fails_leave_the_others_open() -> None:
     world = World(ill={"B2"})
     world.put("B1", "B2", "B3")

@@ -62,14 +62,15 @@ def test_leaving_shows_nothing_and_prints_nothing(world: World) -> None:
     assert [(c.outcome, c.out) for c in world.closed] == [("done", 1)]
 
 
-def test_finishing_waits_for_what_is_being_written(world: World) -> None:
+def test_finishing_waits_for_what_is_being_written_and_then_gives_the_whole_time_to_choose(world: World) -> None:
     world.put("B2")
     world.touch(Action.FINISH)
+    world.tick(15)
     assert world.shows(BorrowView)
     assert world.shown["B2"] is RowState.READING
     assert not world.closed
     world.settle()
-    assert done_of(world).borrowed == 2
+    assert (done_of(world).borrowed, done_of(world).seconds) == (2, 20)
 
 
 def test_a_write_that_fails_at_the_end_undoes_its_loan_and_the_others_stand(world: World) -> None:
@@ -89,6 +90,7 @@ def test_finishing_twice_is_finishing_once(world: World) -> None:
     world.touch(Action.FINISH)
     world.touch(Action.END)
     world.settle()
+    assert (done_of(world).borrowed, done_of(world).receipt) == (2, Receipt.ASKED)
     assert len(world.closed) == 1
     world.touch(Action.FINISH)
     assert world.shows(AttractView)
@@ -163,6 +165,7 @@ def test_the_page_stays_while_the_printer_prints_and_may_be_left_all_the_same(wo
     world.touch(Action.PRINT)
     world.tick(100)
     assert done_of(world).receipt is Receipt.PRINTING
+    assert world.seconds_left() is None
     world.card(BINH)
     assert world.told(Notice.TOUCH_LATER)
     world.touch(Action.FINISH)
@@ -212,6 +215,16 @@ def test_who_only_returned_with_her_card_gets_a_receipt_of_that() -> None:
     assert [line.item_id for line in facts.lines] == ["B1"]
 
 
+def test_what_the_reader_had_before_is_not_on_the_receipt() -> None:
+    world = World()
+    world.loans["B2"], world.due["B2"] = ANH, DUE
+    world.card(ANH)
+    world.lay("B1", "B2")
+    world.touch(Action.FINISH)
+    world.touch(Action.PRINT)
+    assert [line.item_id for line in world.printed[0].lines] == ["B1"]
+
+
 def test_the_receipt_speaks_the_readers_language(world: World) -> None:
     world.touch(Action.LANGUAGE)
     world.touch(Action.FINISH)
@@ -235,6 +248,7 @@ def test_the_next_books_end_it_too(world: World) -> None:
     world.put("B2")
     body = world.page(OfferView)
     assert [row.key for row in body.rows] == ["B2"]
+    assert body.on_pad == 1
     assert world.view.patron is None
 
 
@@ -277,6 +291,18 @@ def test_a_borrowed_book_left_behind_is_refused_to_the_next_card(world: World) -
     assert world.shown == {"B1": RowState.REFUSED, "REF": RowState.REFUSED}
     assert world.says("B1", Code.ON_LOAN_TO_ANOTHER)
     assert world.loans == {"B1": ANH}
+
+
+def test_a_receipt_that_comes_out_late_is_not_taken_for_the_next_readers(world: World) -> None:
+    world.touch(Action.FINISH)
+    world.touch(Action.PRINT)
+    world.touch(Action.FINISH)
+    world.card(BINH)
+    world.lay("B2")
+    world.touch(Action.FINISH)
+    assert done_of(world).receipt is Receipt.ASKED
+    world.answer_printer(Receipt.PRINTED)
+    assert done_of(world).receipt is Receipt.ASKED
 
 
 # --- late answers -----------------------------------------------------------------------------------------------------

@@ -270,6 +270,7 @@ def test_digits_beyond_the_last_and_keys_that_are_none_are_not_taken() -> None:
     assert pin_of(world).entered == 0
     world.state = replace(world.state, pin=replace(world.state.pin, digits=PIN, asked=True))
     world.touch(Action.DIGIT, "5")
+    assert pin_of(world).entered == 4
     world.touch(Action.ERASE)
     assert pin_of(world).entered == 4
     assert not any(isinstance(e, m.CheckPin) for e in world.asked)

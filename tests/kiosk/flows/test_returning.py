@@ -178,15 +178,21 @@ def test_a_set_laid_down_part_by_part_is_whole_before_the_touch() -> None:
     world.touch(Action.RETURN)
     world.settle()
     assert world.shown == {"SET": RowState.RETURNED}
+    assert [e.parts_seen for e in world.asked if isinstance(e, m.Checkin)] == [2]
 
 
 def test_two_chips_of_the_same_part_do_not_make_a_set_whole() -> None:
     world = lent("SET/1", "SET/2")
-    world.bring_back("SET/1")
-    world.lift("SET/1")
-    world.lay("SET/1")
+    world.bring_back("SET/1", "SET/1b")
     assert world.shown == {"SET": RowState.PUT_ASIDE}
     assert world.repairs == {"SET"}
+
+
+def test_part_numbers_that_make_no_sense_do_not_keep_a_book_from_being_whole() -> None:
+    world = lent("ODD")
+    world.bring_back("ODD")
+    assert world.shown == {"B20": RowState.RETURNED}
+    assert not world.repairs
 
 
 def test_of_two_chips_with_one_number_both_are_secured() -> None:
@@ -275,6 +281,18 @@ def test_an_ambiguous_write_is_read_again_before_the_repair_row_goes() -> None:
     world.answer_tag("ok")
     assert not world.repairs
     assert world.shown == {"B1": RowState.RETURNED}
+    assert world.sounds == ["returned"]
+
+
+def test_it_is_so_even_when_the_reader_has_finished_already() -> None:
+    world = lent("B1")
+    world.put("B1")
+    world.touch(Action.RETURN)
+    world.touch(Action.FINISH)
+    world.answer_tag("refused")
+    world.settle()
+    assert world.shown == {"B1": RowState.RETURNED}
+    assert not world.repairs
 
 
 def test_a_put_aside_book_stays_put_aside_when_its_tag_is_secured_late() -> None:
@@ -349,9 +367,13 @@ def test_a_card_ends_the_return_and_what_was_returned_goes_to_nobody_until_it_is
     world.put("B2")
     world.settle()
     assert world.loans == {"B2": BINH}
+    world.touch(Action.END)
+    world.card(ANH)
+    world.settle()
+    assert world.loans == {"B2": BINH}
     world.lift("B1")
     world.lay("B1")
-    assert world.loans == {"B1": BINH, "B2": BINH}
+    assert world.loans == {"B1": ANH, "B2": BINH}
 
 
 def test_not_even_when_the_pad_was_away_meanwhile() -> None:

@@ -105,7 +105,7 @@ def library_tag(item_id: str, parts: int = 1, part: int = 1) -> LibraryTag:
     return LibraryTag(item_id, "VN-TN", parts, part)
 
 
-#: What stands on each tag. TWIN has two with the same number, PY.1 is of a library that is not this one, X.1
+#: What stands on each tag. HALF says of B19 that it has two parts, of which the catalogue knows nothing. TWIN has two with the same number, PY.1 is of a library that is not this one, X.1
 #: in no catalogue at all; READER is the tag in a reader's card.
 TAGS: dict[str, TagContent] = {
     **{item_id: library_tag(item_id) for item_id in ITEMS if item_id not in ("SET", "TWIN")},
@@ -113,7 +113,9 @@ TAGS: dict[str, TagContent] = {
     "SET/2": library_tag("SET", 2, 2),
     "TWIN/a": library_tag("TWIN"),
     "TWIN/b": library_tag("TWIN"),
-    "ODD": LibraryTag("B20", "VN-TN", 0, 77, warnings=(TagWarning.PARTS_ODD,)),
+    "SET/1b": library_tag("SET", 2, 1),
+    "HALF": library_tag("B19", 2, 1),
+    "ODD": LibraryTag("B20", "VN-TN", 3, 7, warnings=(TagWarning.PARTS_ODD,)),
     "PY.1": library_tag("PY.1"),
     "X.1": library_tag("X.1"),
     "READER": LibraryTag(ANH, "VN-TN", usage=Usage.PATRON_CARD),
