@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import types
 import typing
+from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, datetime, timedelta
 
@@ -203,6 +204,15 @@ class ClockConfirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockCompared:
+    """Headquarters' clock is ``offset_ms`` ahead of this station's, give or take ``spread_ms``: for all events of this
+    run of the machine (facts/sync.md, section 5.4)."""
+
+    offset_ms: int
+    spread_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class PatronForgotten:
     """So many tokens were cut from a reader, or from readers; nothing says which."""
 
@@ -233,6 +243,7 @@ Event = (
     | TagSecured
     | RepairNeeded
     | ClockConfirmed
+    | ClockCompared
     | PatronForgotten
     | Unknown
 )
@@ -253,10 +264,14 @@ TYPES: dict[str, type] = {
     "tag_secured": TagSecured,
     "repair_needed": RepairNeeded,
     "clock_confirmed": ClockConfirmed,
+    "clock_compared": ClockCompared,
     "patron_forgotten": PatronForgotten,
 }
 _NAMES = {cls: name for name, cls in TYPES.items()}
 _VERSION = 1
+
+#: Events whose ``loan`` is new to headquarters, or may be.
+_GIVING = {"checked_out", "renewed"}
 
 #: What every record has around its body; a doubted clock adds ``wall``, in milliseconds like ``at``.
 _ENVELOPE = {"seq": int, "type": str, "v": int, "at": int, "up": int, "boot": str, "actor": str}
@@ -329,6 +344,13 @@ def decode(record: str) -> Entry:
         raise
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as e:
         raise EventError(f"not an event: {type(e).__name__}") from e
+
+
+def tokens(record: str) -> Iterator[str]:
+    """The tokens that a stored event gives to a reader: those of loans that it makes, or carries to this station."""
+    raw = json.loads(record)
+    if raw["type"] in _GIVING:
+        yield raw["body"]["loan"]
 
 
 def _canonical(value: object) -> str:

@@ -171,6 +171,10 @@ class Replay:
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, dict[str, Value]]] = {name: {} for name in KEYS}
 
+    def put(self, table: str, key: str, row: dict[str, Value]) -> None:
+        """Begin with a row that earlier events, no longer there, have left."""
+        self.tables[table][key] = row
+
     def apply(self, e: Entry) -> None:
         """Add one entry; entries come in the order of their numbers."""
         for change in changes(e):

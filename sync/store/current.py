@@ -75,9 +75,8 @@ _HERE = (
     _loan.c.renewals,
 )
 
-_FIND_WATERMARK = sa.select(_watermark.c.seq).where(
-    _watermark.c.station == sa.bindparam("station"), _watermark.c.epoch == sa.bindparam("epoch")
-)
+# A new epoch goes on where headquarters' numbers of the old one ended, so the highest is the last.
+_FIND_WATERMARK = sa.select(sa.func.max(_watermark.c.seq)).where(_watermark.c.station == sa.bindparam("station"))
 _FIND_PATRON_BY_CARD = (
     sa.select(_patron)
     .join_from(_card, _patron, _patron.c.patron_id == _card.c.patron_id)
@@ -161,10 +160,11 @@ _AT_ONCE = 500
 class Current:
     """What holds at a station, seen through one transaction. What is not there is ``None``."""
 
-    def __init__(self, connection: sa.Connection, station: str, epoch: int) -> None:
+    def __init__(self, connection: sa.Connection, station: str) -> None:
         self._connection = connection
-        found = connection.execute(_FIND_WATERMARK, {"station": station, "epoch": epoch}).scalar()
-        self._mark = 0 if found is None else int(found)
+        found = connection.execute(_FIND_WATERMARK, {"station": station}).scalar()
+        #: The number of this station's last event that the reference already contains.
+        self.mark = 0 if found is None else int(found)
 
     def rules_version(self) -> str | None:
         """The version of the rule-set in force, ``None`` where none has been given."""
@@ -208,7 +208,7 @@ class Current:
         """The open loans on items, by item; an item that nobody has is left out."""
         found: dict[str, Loan] = {}
         for some in _in_parts(item_ids):
-            words = self._connection.execute(_LAST_WORD, {"numbers": some, "mark": self._mark}).all()
+            words = self._connection.execute(_LAST_WORD, {"numbers": some, "mark": self.mark}).all()
             tokens = [word.token for word in words if word.token is not None]
             if tokens:
                 here = self._connection.execute(_LOANS_BY_TOKEN, {"numbers": tokens}).mappings()
@@ -221,11 +221,11 @@ class Current:
 
     def said_here(self, item_id: str) -> bool:
         """Whether this station's word on an item is newer than what the reference tells of it."""
-        return self._connection.execute(_LAST_WORD, {"numbers": [item_id], "mark": self._mark}).first() is not None
+        return self._connection.execute(_LAST_WORD, {"numbers": [item_id], "mark": self.mark}).first() is not None
 
     def loans_of(self, patron_id: str) -> tuple[Loan, ...]:
         """A reader's open loans, first due first."""
-        values = {"numbers": self.numbers_of(patron_id), "mark": self._mark}
+        values = {"numbers": self.numbers_of(patron_id), "mark": self.mark}
         here = self._connection.execute(_LOANS_HERE_OF, values).mappings().all()
         told = self._connection.execute(_LOANS_TOLD_OF, values).mappings().all()
         loans = (_as_loan({**row, "patron_id": patron_id}) for row in (*here, *told))
@@ -233,12 +233,12 @@ class Current:
 
     def holds_of(self, patron_id: str) -> tuple[Hold, ...]:
         """What a reader waits for, oldest first."""
-        values = {"numbers": self.numbers_of(patron_id), "mark": self._mark}
+        values = {"numbers": self.numbers_of(patron_id), "mark": self.mark}
         return tuple(_as_hold(row) for row in self._connection.execute(_HOLDS_OF, values).mappings())
 
     def fees_of(self, patron_id: str) -> tuple[Fee, ...]:
         """What a reader still owes, oldest first; settled fees are left out."""
-        values = {"numbers": self.numbers_of(patron_id), "mark": self._mark}
+        values = {"numbers": self.numbers_of(patron_id), "mark": self.mark}
         here = self._connection.execute(_FEES_HERE_OF, values).mappings().all()
         told = self._connection.execute(_FEES_TOLD_OF, values).mappings().all()
         fees = (_as_fee({**row, "patron_id": patron_id}) for row in (*here, *told))
@@ -246,7 +246,7 @@ class Current:
 
     def fee(self, fee_id: str) -> tuple[Fee, bool] | None:
         """A fee, and whether it is in this ledger already (or only told by the reference)."""
-        values = {"number": fee_id, "mark": self._mark}
+        values = {"number": fee_id, "mark": self.mark}
         if row := self._connection.execute(_FEE_HERE, values).mappings().first():
             return _as_fee(row), True
         row = self._connection.execute(_FEE_TOLD, {"number": fee_id}).mappings().first()
@@ -254,7 +254,7 @@ class Current:
 
     def tokens_in_use(self, since: datetime) -> sa.CompoundSelect[tuple[str]]:
         """The tokens, as a query, whose owner somebody may still ask for; see :meth:`Ledger.forget_returned`."""
-        return _TOKENS_IN_USE.params(mark=self._mark, since=to_ms(since))
+        return _TOKENS_IN_USE.params(mark=self.mark, since=to_ms(since))
 
     def standing(self, card: str) -> Standing:
         """How the reader behind a card stands; an unknown card stands for itself."""
@@ -276,7 +276,7 @@ class Current:
         return list(dict.fromkeys((patron_id, *cards)))
 
     def _holds_on(self, item: Item) -> tuple[Hold, ...]:
-        values = {"title": item.title_id, "number": item.item_id, "mark": self._mark}
+        values = {"title": item.title_id, "number": item.item_id, "mark": self.mark}
         return tuple(_as_hold(row) for row in self._connection.execute(_HOLDS_ON, values).mappings())
 
     def _other_copies(self, item: Item) -> int:

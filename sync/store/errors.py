@@ -53,6 +53,20 @@ class NewerDatabase(StoreError):
         )
 
 
+class OlderLedger(StoreError):
+    """The ledger ends before what headquarters already has of it: it was put back from a backup."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            Phrase(
+                vi="Tệp {file} cũ hơn những gì trụ sở đã nhận từ trạm này: có lẽ nó được đặt lại từ một bản sao lưu. Để"
+                " không ghi trùng số, hãy đăng ký lại trạm với trụ sở: tramsach sync enrol.",
+                en="The file {file} is older than what headquarters has received from this station: it was probably put"
+                " back from a backup. So that no number is used twice, enrol the station again: tramsach sync enrol.",
+            ).fill(file=path.name)
+        )
+
+
 class OutdatedDatabase(StoreError):
     """The file's version is below the one this program knows, and the file was opened for reading only."""
 

@@ -135,12 +135,12 @@ def open_ledger(
     belongs to the thread that opened it. Raises :class:`StoreError`.
     """
     with ExitStack() as stack:
-        path = stack.enter_context(_owned(ledger, home, command, wait))
+        path = stack.enter_context(owned(ledger, home, command, wait))
         bring_up_to_date(ledger, path, wait, on_step)
         if not _at_head(reference, home):
-            with _owned(reference, home, command, wait) as other:
+            with owned(reference, home, command, wait) as other:
                 bring_up_to_date(reference, other, wait, on_step)
-        connection = stack.enter_context(_writing(path, wait))
+        connection = stack.enter_context(writing(path, wait))
         attached = _Attached(connection, reference, reference.path(home))
         return LedgerFile(path, connection, attached, stack.pop_all())
 
@@ -155,9 +155,9 @@ def open_reference(
 ) -> ReferenceFile:
     """The reference, owned by this process until it is closed, beside a station too; see :func:`open_ledger`."""
     with ExitStack() as stack:
-        path = stack.enter_context(_owned(reference, home, command, wait))
+        path = stack.enter_context(owned(reference, home, command, wait))
         bring_up_to_date(reference, path, wait, on_step)
-        connection = stack.enter_context(_writing(path, wait))
+        connection = stack.enter_context(writing(path, wait))
         return ReferenceFile(path, connection, None, stack.pop_all())
 
 
@@ -304,8 +304,11 @@ class _Attached:
 
 
 @contextmanager
-def _owned(kind: Kind, home: Path, command: str, wait: float) -> Iterator[Path]:
-    """Holds the file's lock, and says so beside it. Raises ``DatabaseInUse`` with the owner after ``wait`` seconds."""
+def owned(kind: Kind, home: Path, command: str, wait: float) -> Iterator[Path]:
+    """Holds a file's lock, says so beside it, and gives its path.
+
+    Raises ``DatabaseInUse`` with the owner after ``wait`` seconds.
+    """
     path, note = kind.path(home), home / f"{kind.name}.owner.json"
     # Not ``thread_local``: whoever closes the file gives the lock back.
     lock = filelock.FileLock(home / f"{kind.name}.lock", thread_local=False)
@@ -337,10 +340,11 @@ def _owner(note: Path) -> Owner | None:
 
 
 @contextmanager
-def _writing(path: Path, wait: float) -> Iterator[sqlite3.Connection]:
+def writing(path: Path, wait: float, *, shared: bool = False) -> Iterator[sqlite3.Connection]:
+    """The writer's connection to a file whose lock is held, set as every writer's is; see :func:`connect`."""
     with ExitStack() as stack:
         with translated(path):
-            connection = stack.enter_context(closing(connect(path, "rw", wait=wait)))
+            connection = stack.enter_context(closing(connect(path, "rw", wait=wait, shared=shared)))
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
             if mode != "wal":
                 raise UnsuitableDisk(path)

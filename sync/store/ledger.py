@@ -20,11 +20,12 @@ be cleared by :meth:`Ledger.tag_secured` once the tag has been armed and verifie
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -35,8 +36,8 @@ from config.phrase import Phrase
 from sync.circulation import events as ev
 from sync.circulation.acts import Extended, Lent, Recorded, TakenBack, TakenBackAct
 from sync.circulation.blocks import Block, Code, Refused, block
-from sync.circulation.chain import link
-from sync.circulation.clock import Anchor, Moment, settle
+from sync.circulation.chain import genesis, link
+from sync.circulation.clock import TOLERANCE, Anchor, Moment, settle
 from sync.circulation.decisions import (
     Checkin,
     decide_checkin,
@@ -49,9 +50,9 @@ from sync.circulation.projection import KEYS, Change, Drop, Put, changes
 from sync.circulation.rules import Rules
 from sync.store import tables
 from sync.store.current import Current
-from sync.store.errors import StoreError
+from sync.store.errors import OlderLedger, StoreError
 from sync.store.files import LedgerFile, open_ledger
-from sync.store.view import PROJECTED, Clock, Head, LedgerView
+from sync.store.view import PROJECTED, Clock, Head, LedgerView, replay_of_base
 
 __all__ = ["Extended", "Ledger", "Lent", "Recorded", "TakenBack", "TakenBackAct"]
 
@@ -71,6 +72,24 @@ _UPSERTS = {name: _upsert(table, KEYS[name]) for name, table in PROJECTED.items(
 _DROPS = {name: sa.delete(table).where(table.c[KEYS[name]] == sa.bindparam("key")) for name, table in PROJECTED.items()}
 
 _EVENT_AT = sa.select(sa.cast(tables.event.c.record, sa.LargeBinary)).where(tables.event.c.seq == sa.bindparam("seq"))
+
+_EVENTS_UNTIL = (
+    sa.select(sa.cast(tables.event.c.record, sa.LargeBinary).label("record"))
+    .where(tables.event.c.seq <= sa.bindparam("until"))
+    .order_by(tables.event.c.seq)
+)
+_EVENTS_AFTER = (
+    sa.select(sa.cast(tables.event.c.record, sa.LargeBinary).label("record"))
+    .where(tables.event.c.seq > sa.bindparam("after"))
+    .order_by(tables.event.c.seq)
+)
+_TRIGGERS = sa.text("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'event'")
+_COMPARED_LAST = (
+    sa.select(sa.cast(tables.event.c.record, sa.LargeBinary).label("record"))
+    .where(tables.event.c.type == "clock_compared")
+    .order_by(tables.event.c.seq.desc())
+    .limit(1)
+)
 
 _KEPT = sa.Table("kept", sa.MetaData(schema="temp"), sa.Column("token", sa.Text), sa.Column("patron_id", sa.Text))
 
@@ -152,16 +171,20 @@ class Ledger(LedgerView):
         actor: str,
         command: str = "tramsach",
         wait: float = 5.0,
+        enrolling: bool = False,
     ) -> Self:
         """Own a station's ledger, waiting up to ``wait`` seconds for whoever has it.
 
         ``command`` is what another process is told has it. Raises :class:`~sync.store.errors.StoreError`: in use,
-        damaged, from a newer version, of another station.
+        damaged, from a newer version, of another station, or older than what headquarters has of it (put back from a
+        backup): then only ``enrolling`` goes on, because new events would carry numbers that are taken.
         """
         file = open_ledger(home, command=command, wait=wait)
         try:
             with file.begin() as connection:
                 _claim(connection, station, epoch)
+                if not enrolling:
+                    _refuse_older(connection, station, file.path)
             # Whoever was killed while forgetting has left the forgotten in the log.
             file.checkpoint()
         except BaseException:
@@ -439,6 +462,97 @@ class Ledger(LedgerView):
                 act.refuse("confirm_clock", Refused((block(Code.CLOCK_DOUBTED),)))
             return act.moment
 
+    # --- headquarters -------------------------------------------------------------------------------------------------
+
+    def acknowledge(self, number: int, answer: str, *, logged: int, safe: int) -> bool:
+        """Note what headquarters says that it has; answers whether this word is newer than the last.
+
+        ``number`` orders its words. ``logged`` may fall, when headquarters itself had to go back to a backup; ``safe``
+        never does. Neither is believed beyond the last event. Raises ``StoreError`` when it has not been written.
+        """
+        with self._file.begin() as connection:
+            before = connection.execute(sa.select(tables.acknowledged)).first()
+            if before is not None and number <= before.number:
+                return False
+            head = self._read_head(connection)
+            logged = min(logged, head.seq)
+            safe = max(min(safe, logged), before.safe if before is not None else 0)
+            row = {"number": number, "answer": answer, "logged": logged, "safe": safe}
+            row["heard_at"] = to_ms(settle(self._clock(), head.anchor).at)
+            connection.execute(_upsert(tables.acknowledged, "station"), {"station": self.station, **row})
+        return True
+
+    def compare_clock(self, offset_ms: int, spread_ms: int) -> Recorded | None:
+        """Note how far headquarters' clock is ahead of this one, where that is news; ``spread_ms`` is the doubt in it.
+
+        News is an offset beyond what networks and people make (:data:`sync.circulation.clock.TOLERANCE`) that this run
+        of the machine has not noted yet.
+        """
+        with self._act() as act:
+            noted = self._noted_offset(act.connection, act.moment.reading.boot)
+            tolerance = TOLERANCE // timedelta(milliseconds=1)
+            if abs(offset_ms - noted) <= max(tolerance, spread_ms):
+                return None
+            return Recorded(act.record(ev.ClockCompared(offset_ms, spread_ms)))
+
+    def begin_epoch(self, station: str, epoch: int, *, after: int, common: int) -> int:
+        """Go on under the name and epoch that an enrolment has given; answers how many events wait to be sent.
+
+        ``after`` is the last number that headquarters has of this station, in whatever epoch; ``common`` the last one
+        that both sides have alike (0 for a station that headquarters has never heard of). What was written here since
+        then is kept: it takes the numbers behind ``after`` and is chained anew, which falsifies nothing because nobody
+        has seen it yet. Raises ``StoreError`` when events behind ``common`` have been pruned.
+        """
+        with self._file.begin() as connection:
+            horizon = connection.execute(sa.select(tables.horizon.c.seq)).scalar() or 0
+            if horizon > common:
+                raise StoreError(
+                    Phrase(
+                        "Sổ này đã xóa bớt sự kiện cũ của một trụ sở khác. Hãy đăng ký trạm với trụ sở ấy, hoặc bắt đầu"
+                        " với một thư mục mới.",
+                        "Old events of another headquarters have been pruned from this ledger. Enrol the station with "
+                        "that one, or begin with a new folder.",
+                    )
+                )
+            waiting = _chain_anew(connection, genesis(station, epoch), after, common, self._decoded)
+            connection.execute(sa.delete(tables.epoch).where(tables.epoch.c.after >= common))
+            connection.execute(sa.insert(tables.epoch), {"epoch": epoch, "after": after})
+            connection.execute(sa.delete(tables.station))
+            connection.execute(sa.insert(tables.station), {"station": station, "epoch": epoch})
+            if station != self.station:
+                connection.execute(sa.delete(tables.acknowledged))
+                connection.execute(sa.delete(tables.horizon))
+        self.station, self.epoch, self._head = station, epoch, None
+        return waiting
+
+    def prune(self, before: datetime) -> int:
+        """Delete the events from before an instant that headquarters holds safe and the reference contains.
+
+        What they added up to and still matters (open visits, tags to secure, rows that later events touched) is kept as
+        the base from which the ledger is verified; the rest is the reference's to tell. Identities of loans that are no
+        longer here go too. Answers how many events went; the last one always stays.
+        """
+        with self._file.begin() as connection:
+            current, head = Current(connection, self.station), self._read_head(connection)
+            safe = connection.execute(sa.select(tables.acknowledged.c.safe)).scalar() or 0
+            until = connection.execute(
+                sa.select(sa.func.max(tables.event.c.seq)).where(
+                    tables.event.c.seq <= min(safe, current.mark, head.seq - 1), tables.event.c.at < to_ms(before)
+                )
+            ).scalar()
+            if until is None:
+                return 0
+            last = connection.execute(sa.select(tables.event.c.hash).where(tables.event.c.seq == until)).scalar_one()
+            _fold_into_base(connection, until, self._decoded)
+            horizon = {"station": self.station, "seq": until, "hash": last}
+            connection.execute(_upsert(tables.horizon, "station"), horizon)
+            pruned = connection.execute(sa.delete(tables.event).where(tables.event.c.seq <= until)).rowcount
+            held = sa.union(sa.select(tables.loan.c.token), sa.select(tables.fee.c.token))
+            _keep_only(connection, tables.identity.c.token.in_(held))
+        self._head = None
+        self._file.checkpoint()
+        return pruned
+
     # --- the machinery ------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -446,7 +560,7 @@ class Ledger(LedgerView):
         """One act: committed when the block ends, undone when it raises."""
         head, self._head = self._head, None
         with self._file.begin() as connection:
-            current = Current(connection, self.station, self.epoch)
+            current = Current(connection, self.station)
             version, rules = self._rule_set(current)
             act = _Act(connection, current, rules, version, head or self._read_head(connection))
             act.moment, act.actor = settle(self._clock(), act.head.anchor), self.actor
@@ -456,7 +570,70 @@ class Ledger(LedgerView):
     def _event(self, act: _Act, seq: int) -> ev.Event | None:
         if not 0 < seq <= act.head.seq:
             return None
-        return self._decoded(act.connection.execute(_EVENT_AT, {"seq": seq}).scalar_one()).event
+        record = act.connection.execute(_EVENT_AT, {"seq": seq}).scalar()
+        return None if record is None else self._decoded(record).event  # pruned, or another epoch's
+
+    def _noted_offset(self, connection: sa.Connection, boot: str) -> int:
+        """The offset that this run of the machine noted last; nought where it noted none."""
+        record = connection.execute(_COMPARED_LAST).scalar()
+        entry = None if record is None else self._decoded(record)
+        if entry is None or entry.boot != boot or not isinstance(entry.event, ev.ClockCompared):
+            return 0
+        return entry.event.offset_ms
+
+
+def _chain_anew(
+    connection: sa.Connection, previous: bytes, after: int, common: int, decoded: Callable[[bytes], ev.Entry]
+) -> int:
+    """Give the events behind ``common`` the numbers behind ``after`` and links from a new genesis."""
+    shift = after - common
+    rows = connection.execute(_EVENTS_AFTER, {"after": common}).all()
+    renumbered = []
+    for row in rows:
+        entry = decoded(row.record)
+        event = entry.event
+        if isinstance(event, ev.Undone) and event.of > common:
+            event = replace(event, of=event.of + shift)
+        record = ev.encode(replace(entry, seq=entry.seq + shift, event=event)) if shift else row.record.decode()
+        previous = link(previous, record)
+        renumbered.append({"seq": entry.seq + shift, "record": record, "hash": previous})
+    # The triggers say that an event is never changed. None of these has left the station, and they come back in this
+    # very transaction.
+    triggers = connection.execute(_TRIGGERS).all()
+    for trigger in triggers:
+        connection.exec_driver_sql(f'DROP TRIGGER "{trigger.name}"')
+    connection.execute(sa.delete(tables.event).where(tables.event.c.seq > common))
+    if renumbered:
+        connection.execute(_INSERT_EVENT, renumbered)
+    for trigger in triggers:
+        connection.exec_driver_sql(trigger.sql)
+    if shift:
+        for table in PROJECTED.values():
+            connection.execute(sa.update(table).where(table.c.seq > common).values(seq=table.c.seq + shift))
+    return len(renumbered)
+
+
+def _fold_into_base(connection: sa.Connection, until: int, decoded: Callable[[bytes], ev.Entry]) -> None:
+    """Rewrite the base so that the events up to a number are no longer needed, and drop the rows it makes idle."""
+    replay = replay_of_base(connection)
+    for row in connection.execution_options(yield_per=1000).execute(_EVENTS_UNTIL, {"until": until}):
+        replay.apply(decoded(row.record))
+    connection.execute(sa.delete(tables.base))
+    for name, table in PROJECTED.items():
+        idle = table.c.seq <= until
+        if name == "repair":
+            idle = sa.false()
+        elif name == "visit":
+            idle = idle & table.c.closed_at.is_not(None)
+        connection.execute(sa.delete(table).where(idle))
+        left = set(connection.execute(sa.select(table.c[KEYS[name]])).scalars())
+        rows = [
+            {"table": name, "key": key, "row": json.dumps(row, ensure_ascii=False)}
+            for key, row in replay.tables[name].items()
+            if key in left
+        ]
+        if rows:
+            connection.execute(sa.insert(tables.base), rows)
 
 
 def _claim(connection: sa.Connection, station: str, epoch: int) -> None:
@@ -464,6 +641,7 @@ def _claim(connection: sa.Connection, station: str, epoch: int) -> None:
     row = connection.execute(sa.select(tables.station)).first()
     if row is None:
         connection.execute(sa.insert(tables.station), {"station": station, "epoch": epoch})
+        connection.execute(sa.insert(tables.epoch), {"epoch": epoch, "after": 0})
     elif (row.station, row.epoch) != (station, epoch):
         raise StoreError(
             Phrase(
@@ -473,6 +651,14 @@ def _claim(connection: sa.Connection, station: str, epoch: int) -> None:
                 "Use the station's own folder.",
             )
         )
+
+
+def _refuse_older(connection: sa.Connection, station: str, path: Path) -> None:
+    """A ledger that ends before the watermark of the reference is an older copy of itself."""
+    last = connection.execute(sa.select(sa.func.max(tables.event.c.seq))).scalar() or 0
+    begins = connection.execute(sa.select(sa.func.max(tables.epoch.c.after))).scalar() or 0
+    if max(last, begins) < Current(connection, station).mark:
+        raise OlderLedger(path)
 
 
 def _borrower(current: Current, loan: Loan | None) -> Patron | None:

@@ -132,13 +132,79 @@ watermark = sa.Table(
     sa.Column("seq", sa.Integer, nullable=False),
 )
 
+#: How far the changes of a headquarters have been written here, and when it was last heard of.
+feed = sa.Table(
+    "feed",
+    reference,
+    sa.Column("headquarters", sa.Text, primary_key=True),
+    sa.Column("cursor", sa.Integer, nullable=False),
+    sa.Column("told_at", sa.Integer, nullable=False),
+)
+
+#: What headquarters wants said on screens, as JSON.
+announcement = sa.Table(
+    "announcement",
+    reference,
+    sa.Column("announcement_id", sa.Text, primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+#: Settings for kinds of devices that headquarters has tried, as JSON.
+device_profile = sa.Table(
+    "device_profile",
+    reference,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
 # --- ledger.sqlite ----------------------------------------------------------------------------------------------------
 
+#: Whose ledger this is, and in which epoch it stands now.
 station = sa.Table(
     "station",
     ledger,
     sa.Column("station", sa.Text, primary_key=True),
     sa.Column("epoch", sa.Integer, nullable=False),
+)
+
+#: Where each epoch begins: behind which event the chain starts anew with the epoch's genesis. Numbers go on.
+epoch = sa.Table(
+    "epoch",
+    ledger,
+    sa.Column("epoch", sa.Integer, primary_key=True),
+    sa.Column("after", sa.Integer, nullable=False),
+)
+
+#: The last word of headquarters: it has all events up to ``logged``, and a verified backup of those up to ``safe``.
+#: ``number`` orders its words, so that an old one which comes late by stick changes nothing.
+acknowledged = sa.Table(
+    "acknowledged",
+    ledger,
+    sa.Column("station", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("logged", sa.Integer, nullable=False),
+    sa.Column("safe", sa.Integer, nullable=False),
+    sa.Column("heard_at", sa.Integer, nullable=False),
+)
+
+#: Up to where events have been pruned, with the hash of the last of them. A trigger holds ``seq`` at or below ``safe``,
+#: and another lets no event be deleted beyond it.
+horizon = sa.Table(
+    "horizon",
+    ledger,
+    sa.Column("station", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("hash", sa.LargeBinary(32), nullable=False),
+)
+
+#: What the pruned events added up to, as far as it still matters: rows of the tables below, by table and key, as JSON.
+base = sa.Table(
+    "base",
+    ledger,
+    sa.Column("table", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("row", sa.Text, nullable=False),
 )
 
 #: ``record`` is the event's bytes as hashed and as they will travel; ``type`` and ``at`` are read out of it by SQLite

@@ -43,12 +43,12 @@ from sync.store.errors import (
 )
 
 #: The newest version of each file that this program knows.
-LEDGER_HEAD = "0001"
-REFERENCE_HEAD = "0001"
+LEDGER_HEAD = "0002"
+REFERENCE_HEAD = "0002"
 
 #: SQLAlchemy's logger for our engines. At its lowest level it would write every row that is read.
-_SILENT = "store"
-logging.getLogger(f"sqlalchemy.engine.Engine.{_SILENT}").disabled = True
+SILENT = "store"
+logging.getLogger(f"sqlalchemy.engine.Engine.{SILENT}").disabled = True
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -93,13 +93,15 @@ def unheard(_: Step) -> None:
     """The listener of who does not ask."""
 
 
-def connect(path: Path, mode: str, *, wait: float = 5.0) -> sqlite3.Connection:
+def connect(path: Path, mode: str, *, wait: float = 5.0, shared: bool = False) -> sqlite3.Connection:
     """A bare connection in SQLite's open mode ``ro``, ``rw`` or ``rwc``, waiting ``wait`` seconds for locks.
 
     Transactions are the caller's own (``isolation_level=None``): the driver's are begun too late for a reader and
-    cannot be immediate.
+    cannot be immediate. ``shared``: several threads use it, and the caller sees to it that they do so one by one.
     """
-    connection = sqlite3.connect(uri(path, mode), uri=True, isolation_level=None, timeout=wait)
+    connection = sqlite3.connect(
+        uri(path, mode), uri=True, isolation_level=None, timeout=wait, check_same_thread=not shared
+    )
     # Sorting spills into temporary tables; readers' data has no business in a folder for everybody.
     connection.execute("PRAGMA temp_store = MEMORY")
     return connection
@@ -112,7 +114,7 @@ def silent_engine(connection: sqlite3.Connection) -> sa.Engine:
         creator=lambda: connection,
         poolclass=sa.StaticPool,
         hide_parameters=True,
-        logging_name=_SILENT,
+        logging_name=SILENT,
     )
 
 
@@ -245,7 +247,7 @@ def _build(kind: Kind, path: Path, on_step: OnStep) -> None:
     with _side_file(path, _SIDE) as side:
         with closing(connect(side, "rwc")) as connection:
             connection.execute(f"PRAGMA application_id = {kind.application_id}")
-            _migrate(connection, kind, path, on_step)
+            _migrate_side(connection, kind, path, on_step)
         _swap(side, path, on_step)
 
 
@@ -266,7 +268,7 @@ def _upgrade(kind: Kind, path: Path, found: str, wait: float, on_step: OnStep) -
                 _flush_folder(path.parent)
             on_step(Step.COPY)
             with closing(_copy(path, side)) as connection:
-                _migrate(connection, kind, path, on_step)
+                _migrate_side(connection, kind, path, on_step)
         _swap(side, path, on_step)
 
 
@@ -314,11 +316,8 @@ def _copy(path: Path, target: Path) -> sqlite3.Connection:
     return copy
 
 
-def _migrate(connection: sqlite3.Connection, kind: Kind, path: Path, on_step: OnStep) -> None:
+def _migrate_side(connection: sqlite3.Connection, kind: Kind, path: Path, on_step: OnStep) -> None:
     """Takes the side file that is open here to the head, and checks it. Raises ``DatabaseDamaged``."""
-    from alembic import command  # noqa: PLC0415, slow and rarely needed
-    from alembic.config import Config  # noqa: PLC0415
-
     on_step(Step.MIGRATE)
     # The side file is worth nothing until it is whole and flushed, so it needs no journal of its own on the disk.
     connection.execute("PRAGMA journal_mode = MEMORY")
@@ -326,19 +325,27 @@ def _migrate(connection: sqlite3.Connection, kind: Kind, path: Path, on_step: On
     # Rebuilding a table drops the old one; with foreign keys on, that would delete the rows that refer to it.
     connection.execute("PRAGMA foreign_keys = OFF")
     engine = silent_engine(connection)
-    config = Config()
-    for option, folder in (("script_location", _MIGRATIONS), ("version_locations", kind.versions)):
-        config.set_main_option(option, str(folder).replace("%", "%%"))
-    config.set_main_option("path_separator", "newline")
     with engine.connect() as migrated, migrated.begin():
         migrated.exec_driver_sql("BEGIN IMMEDIATE")
-        config.attributes["connection"] = migrated
-        command.upgrade(config, kind.head)
+        migrate(migrated, kind)
     on_step(Step.CHECK)
     if problems(connection):
         raise DatabaseDamaged(path)
     # It is born in WAL mode, so that no reader stands in the way of its first writer. Closing removes the empty log.
     connection.execute("PRAGMA journal_mode = WAL")
+
+
+def migrate(connection: sa.Connection, kind: Kind) -> None:
+    """Runs the versions of a history that are missing, in the transaction that the caller has begun."""
+    from alembic import command  # noqa: PLC0415, slow and rarely needed
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    for option, folder in (("script_location", _MIGRATIONS), ("version_locations", kind.versions)):
+        config.set_main_option(option, str(folder).replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
+    config.attributes["connection"] = connection
+    command.upgrade(config, kind.head)
 
 
 def _swap(side: Path, path: Path, on_step: OnStep) -> None:

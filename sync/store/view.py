@@ -34,7 +34,18 @@ from sync.store.errors import DatabaseDamaged, StoreError
 from sync.store.files import read_only
 from sync.store.search import Catalogue, SearchPage
 
-__all__ = ["Account", "AccountLoan", "Clock", "Found", "Head", "LedgerView", "Repair", "Verification"]
+__all__ = [
+    "Account",
+    "AccountLoan",
+    "Acknowledged",
+    "Clock",
+    "Found",
+    "Head",
+    "LedgerView",
+    "Outgoing",
+    "Repair",
+    "Verification",
+]
 
 Clock = Callable[[], Reading]
 
@@ -52,7 +63,20 @@ _EVENTS = sa.select(
     tables.event.c.seq, sa.cast(tables.event.c.record, sa.LargeBinary).label("record"), tables.event.c.hash
 ).order_by(tables.event.c.seq)
 _NEXT_EVENTS = _EVENTS.where(tables.event.c.seq > sa.bindparam("after")).limit(1000)
-_UNSENT = sa.select(sa.func.count(), sa.func.min(tables.event.c.at))
+_UNSENT = sa.select(sa.func.count(), sa.func.min(tables.event.c.at)).where(
+    tables.event.c.seq > sa.func.coalesce(sa.select(tables.acknowledged.c.logged).scalar_subquery(), 0)
+)
+_EPOCH_BEGINS = sa.select(tables.epoch.c.after).where(tables.epoch.c.epoch == sa.bindparam("epoch"))
+_HASH_AT = sa.select(tables.event.c.hash).where(tables.event.c.seq == sa.bindparam("seq"))
+_OUTGOING = (
+    sa.select(tables.event.c.seq, tables.event.c.record, tables.event.c.hash)
+    .where(tables.event.c.seq > sa.bindparam("after"))
+    .order_by(tables.event.c.seq)
+    .limit(sa.bindparam("limit"))
+)
+_OWNERS = sa.select(tables.identity.c.token, tables.identity.c.patron_id).where(
+    tables.identity.c.token.in_(sa.bindparam("tokens", expanding=True))
+)
 _LAST_EVENT = _EVENTS.order_by(None).order_by(tables.event.c.seq.desc()).limit(1)
 
 
@@ -104,12 +128,81 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The last word of headquarters: it has every event up to ``logged``, and a backup of those up to ``safe``.
+
+    ``number`` orders such words, ``answer`` is what it said, ``heard_at`` when, by this station's clock.
+    """
+
+    number: int
+    answer: str
+    logged: int
+    safe: int
+    heard_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Events to be sent: their stored lines, the hashes before the first and after the last, and whose tokens are.
+
+    ``identities`` is patron by token, for the tokens that these events give to somebody and that are still known.
+    """
+
+    first: int
+    last: int
+    previous: bytes
+    head: bytes
+    records: tuple[str, ...]
+    identities: dict[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
-    """The last event: its number, its hash, and the time it was written. Number 0 stands for an empty ledger."""
+    """The last event: its number, its hash, and the time it was written.
+
+    Without an event (``anchor`` is ``None``) the number is the one that the epoch begins after, and the hash its
+    genesis.
+    """
 
     seq: int
     hash: bytes
     anchor: Anchor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where the chain of a ledger does not follow from the event before: at the beginning of epochs, behind what was
+    pruned. ``horizon`` is the number and hash of the last pruned event, or nought and the first genesis.
+    """
+
+    station: str
+    horizon: tuple[int, bytes]
+    begins: dict[int, int]
+
+    @classmethod
+    def read(cls, connection: sa.Connection, station: str) -> Self:
+        """The links of an open ledger."""
+        begins = {row.after: row.epoch for row in connection.execute(sa.select(tables.epoch))}
+        pruned = connection.execute(sa.select(tables.horizon)).first()
+        first = genesis(station, begins.get(0, 1))
+        return cls(station, (pruned.seq, pruned.hash) if pruned else (0, first), begins)
+
+    def genesis_behind(self, seq: int) -> bytes | None:
+        """The hash with which an epoch begins behind a number; ``None`` where none does."""
+        return genesis(self.station, self.begins[seq]) if seq in self.begins else None
+
+    @property
+    def last_epoch_begins(self) -> int:
+        """The number behind which the epoch of today begins."""
+        return max(self.begins, default=0)
+
+
+def replay_of_base(connection: sa.Connection) -> Replay:
+    """A replay that begins with what pruned events have left."""
+    replay = Replay()
+    for row in connection.execute(sa.select(tables.base)):
+        replay.put(row.table, row.key, json.loads(row.row))
+    return replay
 
 
 class LedgerView:
@@ -147,20 +240,65 @@ class LedgerView:
     def card(self, number: str) -> CardStanding:
         """Who stands behind a card, and what of her own stands in the way of borrowing anything here and now."""
         with self._readable.read() as connection:
-            current = Current(connection, self.station, self.epoch)
+            current = Current(connection, self.station)
             standing = current.standing(number)
             blocks = decide_card(standing, self.branch, self._rule_set(current)[1], self._moment(connection).at)
             pin_hash = current.pin_hash(standing.patron.patron_id) if standing.patron else None
             return CardStanding(standing.patron, blocks, pin_hash)
 
     def unsent(self) -> tuple[int, datetime | None]:
-        """How many events headquarters has not acknowledged, and when the oldest of them was.
-
-        No exchange exists yet that could acknowledge one, so these are all events.
-        """
+        """How many events headquarters has not acknowledged, and when the oldest of them was."""
         with self._readable.read() as connection:
             count, oldest = connection.execute(_UNSENT).one()
             return count, None if oldest is None else from_ms(oldest)
+
+    def acknowledged(self) -> Acknowledged | None:
+        """What headquarters last said that it has; ``None`` before its first word."""
+        with self._readable.read() as connection:
+            row = connection.execute(sa.select(tables.acknowledged)).first()
+            if row is None:
+                return None
+            return Acknowledged(row.number, row.answer, row.logged, row.safe, from_ms(row.heard_at))
+
+    def head(self) -> Head:
+        """The last event."""
+        with self._readable.read() as connection:
+            return self._read_head(connection)
+
+    def outgoing(self, after: int, *, limit: int = 500, size: int = 256_000) -> Outgoing | None:
+        """The events behind a number, at most so many and so many bytes (one at least); ``None`` where there is none.
+
+        Raises :class:`~sync.store.errors.StoreError` for a number of an earlier epoch or of pruned events.
+        """
+        with self._readable.read() as connection:
+            links = Links.read(connection, self.station)
+            previous = links.genesis_behind(after) or connection.execute(_HASH_AT, {"seq": after}).scalar()
+            if previous is None and after == links.horizon[0]:
+                previous = links.horizon[1]
+            if previous is None or after < links.last_epoch_begins:
+                raise StoreError(
+                    Phrase(
+                        f"Sổ không còn sự kiện sau số {after} mà trụ sở hỏi. Hãy đăng ký lại trạm với trụ sở.",
+                        f"The ledger no longer has the events after number {after} that headquarters asks for. "
+                        "Enrol the station with headquarters again.",
+                    )
+                )
+            records: list[str] = []
+            last, head, room = after, previous, size
+            for seq, record, hash_ in connection.execute(_OUTGOING, {"after": after, "limit": limit}):
+                room -= len(record.encode()) + 1
+                if records and room < 0:
+                    break
+                records.append(record)
+                last, head = seq, hash_
+            if not records:
+                return None
+            tokens = sorted({token for record in records for token in ev.tokens(record)})
+            owners: dict[str, str] = {}
+            for at in range(0, len(tokens), 500):
+                found = connection.execute(_OWNERS, {"tokens": tokens[at : at + 500]})
+                owners.update((token, patron_id) for token, patron_id in found)
+            return Outgoing(after + 1, last, previous, head, tuple(records), owners)
 
     def find_item(self, item_id: str) -> tuple[Item, Title | None, Loan | None] | None:
         """A copy with its title and its open loan; ``None`` when the catalogue does not know it."""
@@ -173,12 +311,12 @@ class LedgerView:
         with self._readable.read() as connection:
             page = Catalogue(connection, schema="ref").search(words, limit=limit, offset=offset)
             items = [item.item_id for hit in page.hits for item in hit.items]
-            return Found(page, Current(connection, self.station, self.epoch).loans_on(items))
+            return Found(page, Current(connection, self.station).loans_on(items))
 
     def account(self, card: str) -> Account:
         """A reader's loans (each with whether it could be renewed now), holds and open fees."""
         with self._readable.read() as connection:
-            current = Current(connection, self.station, self.epoch)
+            current = Current(connection, self.station)
             rules, now = self._rule_set(current)[1], self._moment(connection).at
             standing = current.standing(card)
             lines = []
@@ -224,10 +362,13 @@ class LedgerView:
     def verify(self) -> Verification:
         """Check the whole chain, and that the tables are what the events add up to."""
         problems: list[Phrase] = []
-        replay = Replay()
-        expected, seq = genesis(self.station, self.epoch), 0
         with self._readable.read() as connection:
+            replay = replay_of_base(connection)
+            links = Links.read(connection, self.station)
+            seq, expected = links.horizon
             for row in connection.execution_options(yield_per=1000).execute(_EVENTS):
+                if (begun := links.genesis_behind(row.seq - 1)) is not None:
+                    seq, expected = row.seq - 1, begun
                 seq += 1
                 # What is not UTF-8 was not written here, and no hash fits what is put in its place.
                 record = row.record.decode(errors="replace")
@@ -258,7 +399,7 @@ class LedgerView:
     @contextmanager
     def _reading(self) -> Iterator[Current]:
         with self._readable.read() as connection:
-            yield Current(connection, self.station, self.epoch)
+            yield Current(connection, self.station)
 
     def _moment(self, connection: sa.Connection) -> Moment:
         return settle(self._clock(), self._read_head(connection).anchor)
@@ -271,10 +412,12 @@ class LedgerView:
 
     def _read_head(self, connection: sa.Connection) -> Head:
         row = connection.execute(_LAST_EVENT).first()
-        if row is None:
-            return Head(0, genesis(self.station, self.epoch), None)
-        entry = self._decoded(row.record)
-        return Head(row.seq, row.hash, Anchor(entry.at, entry.uptime_ms, entry.boot))
+        entry = None if row is None else self._decoded(row.record)
+        anchor = None if entry is None else Anchor(entry.at, entry.uptime_ms, entry.boot)
+        begins = connection.execute(_EPOCH_BEGINS, {"epoch": self.epoch}).scalar() or 0
+        if row is None or row.seq <= begins:
+            return Head(begins, genesis(self.station, self.epoch), anchor)
+        return Head(row.seq, row.hash, anchor)
 
     def _decoded(self, record: bytes) -> ev.Entry:
         try:

@@ -896,17 +896,17 @@ def upgrade_on_a_small_disk(folder: str) -> None:
             record(file, seq, note="x" * 5000)
     versions = Path(folder) / "versions"
     versions.mkdir()
-    first = next(LEDGER.versions.glob("v0001_*.py"))
-    (versions / first.name).write_text(first.read_text("utf-8"), "utf-8")
-    (versions / "v0002.py").write_text(
-        "from alembic import op\nrevision = '0002'\ndown_revision = '0001'\n\n\n"
+    for version in LEDGER.versions.glob("v*.py"):
+        (versions / version.name).write_text(version.read_text("utf-8"), "utf-8")
+    (versions / "v9999.py").write_text(
+        f"from alembic import op\nrevision = '9999'\ndown_revision = '{LEDGER.head}'\n\n\n"
         "def upgrade():\n    op.execute('CREATE TABLE more (x)')\n",
         "utf-8",
     )
     sys.dont_write_bytecode = True
     filling = fill_up(Path(folder))
     os.truncate(filling, filling.stat().st_size - 4096 * 20)
-    newer = replace(LEDGER, head="0002", versions=versions)
+    newer = replace(LEDGER, head="9999", versions=versions)
     with pytest.raises(DiskFull):
         open_ledger(home, ledger=newer)
     assert not {name for name in names(home) if ".new" in name or "backup" in name}
@@ -918,7 +918,7 @@ def upgrade_on_a_small_disk(folder: str) -> None:
 
 
 def test_an_upgrade_without_room_leaves_the_old_file(tmp_path: Path, namespace: tuple[str, ...]) -> None:
-    on_a_disk_of_its_own(namespace, "upgrade_on_a_small_disk", tmp_path, "1m")
+    on_a_disk_of_its_own(namespace, "upgrade_on_a_small_disk", tmp_path, "2m")
 
 
 @pytest.mark.skipif(
@@ -1004,7 +1004,7 @@ def test_files_that_cannot_be_opened_are_findings_not_errors(home: Path) -> None
 
 def test_versions_that_do_not_fit_are_findings(home: Path) -> None:
     open_ledger(home).close()
-    newer, older = replace(LEDGER, head="0000"), replace(REFERENCE, head="0002")
+    newer, older = replace(LEDGER, head="0000"), replace(REFERENCE, head="9999")
     found = {finding.code: finding.level for finding in check(home, ledger=newer, reference=older)}
     assert found["ledger.file"] is Level.FAILURE
     assert found["reference.version"] is Level.NOTICE
