@@ -24,7 +24,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from drivers.devices import DeviceError, DeviceEvent, NotSent, PrintOutcome, Raster, ReceiptPrinter, RfidPad
+from drivers.devices import (
+    DeviceBack,
+    DeviceError,
+    DeviceEvent,
+    DeviceLost,
+    NotSent,
+    PrintOutcome,
+    Raster,
+    ReceiptPrinter,
+    RfidPad,
+)
 from drivers.iso15693 import SecurityResult
 from kiosk.flows import messages as m
 from kiosk.flows.show import view
@@ -40,6 +50,9 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two ticks: fine enough for a countdown, coarse enough to cost nothing.
 TICK_S = 0.25
+
+#: A device that is lost again within so many seconds has a loose plug: one fault on record says enough.
+_ONE_FAULT_IN_S = 600.0
 
 #: Seconds within which a device must begin what it is asked.
 _TAG_WITHIN_S = 3.0
@@ -87,6 +100,9 @@ class Session:
         self._view: View | None = None
         self._tokens: dict[int, str] = {}
         self._pins = PinGuard()
+        #: When each device's fault was last recorded, and the devices whose fault is on record and open.
+        self._recorded_at: dict[str, float] = {}
+        self._faulty: set[str] = set()
         self._hands = Hands()
         self._thread = threading.Thread(target=self._run, name="session", daemon=True)
         self.failed: BaseException | None = None
@@ -136,7 +152,24 @@ class Session:
                 continue
             if message is None:
                 return
+            if isinstance(message, DeviceLost | DeviceBack):
+                self._record_device(ledger, message)
             self._take(ledger, message)
+
+    def _record_device(self, ledger: Ledger, event: DeviceLost | DeviceBack) -> None:
+        """Put a device's fault on record, for the reports that are made of events."""
+        now, never = time.monotonic(), -_ONE_FAULT_IN_S
+        try:
+            if isinstance(event, DeviceBack) and event.device in self._faulty:
+                ledger.device_well(event.device)
+                self._faulty.discard(event.device)
+            elif isinstance(event, DeviceLost) and now - self._recorded_at.get(event.device, never) >= _ONE_FAULT_IN_S:
+                ledger.device_fault(event.device, event.code)
+                self._faulty.add(event.device)
+                self._recorded_at[event.device] = now
+        except StoreError as error:
+            # The next act of a visit finds the same, and says it on the screen.
+            log.error("a device's fault was not recorded: %s", type(error).__name__)
 
     def _tick(self, ledger: Ledger) -> m.Tick:
         moment = ledger.now()

@@ -199,6 +199,21 @@ class RepairNeeded:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceFault:
+    """A device of the station can no longer be used; ``code`` is its driver's word for why."""
+
+    device: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceWell:
+    """A device whose fault was recorded can be used again."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClockConfirmed:
     """A person has looked at the station's clock and says that it is right."""
 
@@ -242,6 +257,8 @@ Event = (
     | Refusal
     | TagSecured
     | RepairNeeded
+    | DeviceFault
+    | DeviceWell
     | ClockConfirmed
     | ClockCompared
     | PatronForgotten
@@ -263,6 +280,8 @@ TYPES: dict[str, type] = {
     "refused": Refusal,
     "tag_secured": TagSecured,
     "repair_needed": RepairNeeded,
+    "device_fault": DeviceFault,
+    "device_well": DeviceWell,
     "clock_confirmed": ClockConfirmed,
     "clock_compared": ClockCompared,
     "patron_forgotten": PatronForgotten,

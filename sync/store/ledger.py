@@ -412,6 +412,18 @@ class Ledger(LedgerView):
         with self._act() as act:
             return Recorded(act.record(ev.RepairNeeded(item_id, reason)))
 
+    # --- devices ------------------------------------------------------------------------------------------------------
+
+    def device_fault(self, device: str, code: str) -> Recorded:
+        """A device of the station can no longer be used."""
+        with self._act() as act:
+            return Recorded(act.record(ev.DeviceFault(device, code)))
+
+    def device_well(self, device: str) -> Recorded:
+        """A device can be used again."""
+        with self._act() as act:
+            return Recorded(act.record(ev.DeviceWell(device)))
+
     # --- privacy ------------------------------------------------------------------------------------------------------
 
     def forget(self, patron_id: str) -> Recorded | Refused:

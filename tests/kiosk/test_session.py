@@ -29,7 +29,7 @@ from drivers.devices import (
     TagArrived,
     TagRead,
 )
-from drivers.iso28560 import LibraryTag
+from drivers.library_tag import LibraryTag
 from drivers.simulators.pad import PadFault, SimulatedPad, VirtualTag
 from kiosk.flows import messages as m
 from kiosk.flows.state import Phase, PinMode, Setup, Stage, State
@@ -356,7 +356,7 @@ def test_a_cable_pulled_in_the_middle_of_a_release_is_made_good_when_it_is_back(
     pad.mend()
     kiosk.settled({KIEU_1: Stage.RELEASED})
     assert tag.afi == RELEASED
-    assert recorded(home) == ["VisitOpened", f"CheckedOut {KIEU_1}"]
+    assert recorded(home) == ["VisitOpened", f"CheckedOut {KIEU_1}", "DeviceFault", "DeviceWell"]
 
 
 def test_a_cable_that_stays_pulled_leaves_no_loan_and_a_repair_row(home: Path, pad: SimulatedPad, kiosk: Kiosk) -> None:
@@ -369,7 +369,7 @@ def test_a_cable_that_stays_pulled_leaves_no_loan_and_a_repair_row(home: Path, p
     kiosk.until(lambda s: s.phase is Phase.ATTRACT)
     assert tag.afi == RELEASED
     assert (on_loan(home), to_repair(home)) == (set(), {KIEU_1})
-    assert recorded(home) == ["VisitOpened", f"CheckedOut {KIEU_1}", f"Undone {KIEU_1}", "VisitClosed"]
+    assert recorded(home) == ["VisitOpened", f"CheckedOut {KIEU_1}", "DeviceFault", f"Undone {KIEU_1}", "VisitClosed"]
 
 
 def test_a_locked_tag_is_not_lent_and_its_repair_row_goes_when_it_has_been_read(

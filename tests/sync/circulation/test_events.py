@@ -95,6 +95,8 @@ GOLDEN: list[tuple[Event, str, str]] = [
     ),
     (ev.TagSecured("TN.1"), "tag_secured", '{"item":"TN.1"}'),
     (ev.RepairNeeded("TN.1", "found"), "repair_needed", '{"item":"TN.1","reason":"found"}'),
+    (ev.DeviceFault("pad", "no_answer"), "device_fault", '{"code":"no_answer","device":"pad"}'),
+    (ev.DeviceWell("pad"), "device_well", '{"device":"pad"}'),
     (ev.ClockConfirmed(), "clock_confirmed", "{}"),
     (ev.ClockCompared(-3_600_000, 250), "clock_compared", '{"offset_ms":-3600000,"spread_ms":250}'),
     (ev.PatronForgotten(4), "patron_forgotten", '{"tokens":4}'),
@@ -385,10 +387,10 @@ def test_no_event_has_a_place_for_a_reader() -> None:
     """Tokens, kinds and counts only: a new field has to be looked at before it may be added here."""
     names = {f.name for cls in (*TYPES.values(), Unknown) for f in fields(cls)}
     assert names == {
-        "act", "amount", "back", "body", "branch", "category", "charged_at", "checked_out_at", "codes", "due_at", "fee",
-        "here", "hold", "item", "item_type", "kind", "late_days", "loan", "mode", "of", "offset_ms", "out", "outcome",
-        "owed", "put_aside", "reason", "renewals", "renewed", "repair", "rules", "spread_ms", "token", "tokens", "type",
-        "v", "visit", "was_due_at",
+        "act", "amount", "back", "body", "branch", "category", "charged_at", "checked_out_at", "code", "codes",
+        "device", "due_at", "fee", "here", "hold", "item", "item_type", "kind", "late_days", "loan", "mode", "of",
+        "offset_ms", "out", "outcome", "owed", "put_aside", "reason", "renewals", "renewed", "repair", "rules",
+        "spread_ms", "token", "tokens", "type", "v", "visit", "was_due_at",
     }  # fmt: skip
     assert not [name for name in names if {"patron", "card", "name", "reader", "birth", "phone"} & set(name.split("_"))]
 

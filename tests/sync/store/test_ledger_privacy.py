@@ -156,6 +156,8 @@ def do_everything(home: Path, clock: Clock, say: Callable[[BaseException], objec
         ledger.repair_needed(KIEU_1, "found_open")
         ledger.confirm_clock()
         ledger.compare_clock(3_600_000, 250)
+        ledger.device_fault("pad", "no_answer")
+        ledger.device_well("pad")
         ledger.close_visit(visit, "done", out=3, category="adult")
         with look_at(home, clock) as view:
             for look in (ledger, view):

@@ -1,0 +1,1 @@
+"""What station and headquarters send: every byte of it turned, cut off, swapped, and sent to the wrong house."""
