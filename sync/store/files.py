@@ -141,7 +141,7 @@ def open_ledger(
             with owned(reference, home, command, wait) as other:
                 bring_up_to_date(reference, other, wait, on_step)
         connection = stack.enter_context(writing(path, wait))
-        attached = _Attached(connection, reference, reference.path(home))
+        attached = _Attached(connection, reference, home)
         return LedgerFile(path, connection, attached, stack.pop_all())
 
 
@@ -170,7 +170,7 @@ def read_only(home: Path, *, wait: float = 5.0, ledger: Kind = LEDGER, reference
     with ExitStack() as stack, disk_translated(path, other):
         connection = stack.enter_context(closing(_look_into(path, wait)))
         require_head(revision(connection, ledger, path), ledger, path)
-        attached = _Attached(connection, reference, other)
+        attached = _Attached(connection, reference, home)
         return LedgerReader(path, connection, attached, stack.pop_all())
 
 
@@ -259,12 +259,20 @@ class ReferenceFile(_Open):
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
+    def rewrite(self) -> None:
+        """Writes the file anew. What was deleted must live on neither in the write-ahead log nor in the slack of a
+        page, where secure_delete does not reach; the file is owned here, so nobody writes beside it."""
+        with translated(self.path), closing(connect(self.path, "rw")) as rewriting:
+            rewriting.execute("VACUUM").close()
+            rewriting.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
 
 class _Attached:
     """The reference, attached to a connection as ``ref``, and which file that is."""
 
-    def __init__(self, connection: sqlite3.Connection, kind: Kind, path: Path) -> None:
-        self.path = path
+    def __init__(self, connection: sqlite3.Connection, kind: Kind, home: Path) -> None:
+        self.path = kind.path(home)
+        self._home = home
         self._connection = connection
         self._kind = kind
         self._attached = False
@@ -280,6 +288,7 @@ class _Attached:
         """Attaches the file that the name stands for now, outside a transaction. Raises :class:`StoreError`."""
         if self.is_current():
             return
+        self.path = self._kind.path(self._home)
         self._file = None
         if self._attached:
             self._connection.execute("DETACH DATABASE ref")
@@ -297,7 +306,7 @@ class _Attached:
 
     def _named(self) -> tuple[int, int] | None:
         try:
-            state = self.path.stat()
+            state = self._kind.path(self._home).stat()
         except FileNotFoundError:
             return None
         return state.st_dev, state.st_ino

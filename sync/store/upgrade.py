@@ -10,6 +10,11 @@ it into whatever file it finds there. So before anything else the old file leave
 the log and which SQLite grants only while nobody else has the file open; a reader that comes later reads the old file
 to its end. For the same reason nothing is ever built beside a log that has lost its file.
 
+The reference is also replaced whole, by a snapshot, while a kiosk looks into it all day. There nobody lets go, so the
+new file gets a name of its own (a *generation*, ``reference-17.sqlite``) and a log of its own, and a pointer
+(``reference.now``) is what changes hands; without a pointer the plain name counts. Old generations are removed when
+nobody can hold them any more, or at the next time.
+
 An upgrade of the ledger leaves a backup ``ledger-<version>-<date>.backup.sqlite``: with it and the older program one
 can go back. It holds the identities of its day, so it is to be deleted once the new version is trusted. The reference
 leaves none, because it is made from imports and snapshots and can be made again.
@@ -21,10 +26,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -65,8 +71,34 @@ class Kind:
     backed_up: bool
 
     def path(self, home: Path) -> Path:
-        """Where the file is in a station's folder."""
-        return home / f"{self.name}.sqlite"
+        """Where the file is in a station's folder now. Raises ``DatabaseDamaged`` when that cannot be told."""
+        plain = home / f"{self.name}.sqlite"
+        if self.backed_up:  # what is backed up is never replaced by another
+            return plain
+        try:
+            named = self._pointer(home).read_text("utf-8")
+        except FileNotFoundError:
+            return plain
+        if not re.fullmatch(rf"{self.name}-[1-9][0-9]*\.sqlite", named):
+            raise DatabaseDamaged(self._pointer(home))
+        return home / named
+
+    def point_at(self, path: Path) -> None:
+        """From now on this is the file, be the power cut when it may."""
+        pointer = self._pointer(path.parent)
+        new = pointer.with_name(pointer.name + _SIDE)
+        new.write_text(path.name, "utf-8")
+        _flush(new)
+        new.replace(pointer)
+        _flush_folder(path.parent)
+
+    def generations(self, home: Path) -> list[Path]:
+        """The files that snapshots have brought, oldest first; the last may be one that was never finished."""
+        found = ((re.fullmatch(rf"{self.name}-([1-9][0-9]*)\.sqlite", file.name), file) for file in home.iterdir())
+        return [file for _, file in sorted((int(match[1]), file) for match, file in found if match)]
+
+    def _pointer(self, home: Path) -> Path:
+        return home / f"{self.name}.now"
 
 
 LEDGER = Kind("ledger", 0x54725361, LEDGER_HEAD, _MIGRATIONS / "ledger", backed_up=True)
@@ -84,6 +116,9 @@ class Step(StrEnum):
     SWAP = "swap"
     FLUSH = "flush"
 
+
+#: What else a file needs before it is whole, done in the transaction of its migration.
+Complete = Callable[[sa.Connection], None]
 
 #: Told of each step before it begins: a command may show it, a test may end the process there.
 OnStep = Callable[[Step], None]
@@ -214,6 +249,42 @@ def bring_up_to_date(kind: Kind, path: Path, wait: float, on_step: OnStep) -> No
             _upgrade(kind, path, found, wait, on_step)
 
 
+def install(kind: Kind, home: Path, snapshot: Path, complete: Complete, on_step: OnStep) -> Path:
+    """Makes the next generation of a snapshot, which is a file on the same disk and is used up. The caller holds the
+    lock; others may go on looking into the generation before.
+
+    Raises :class:`~sync.store.errors.StoreError`; what was there before is then still there.
+    """
+    with disk_translated(kind.path(home), snapshot):
+        _sweep_generations(kind, home)
+        newest = max((int(file.stem.rpartition("-")[2]) for file in kind.generations(home)), default=0)
+        path = home / f"{kind.name}-{newest + 1}.sqlite"
+        _sweep(path, "")
+        snapshot.replace(path)
+        try:
+            with closing(connect(path, "rw")) as connection:
+                refuse_newer(revision(connection, kind, snapshot), kind, snapshot)
+                _migrate_side(connection, kind, path, on_step, complete)
+            on_step(Step.FLUSH)
+            _flush(path)
+        except BaseException:
+            _sweep(path, "")
+            raise
+        on_step(Step.SWAP)
+        kind.point_at(path)
+        _sweep_generations(kind, home)
+        return path
+
+
+def _sweep_generations(kind: Kind, home: Path) -> None:
+    """Removes what is no longer pointed at. A file that somebody still looks into keeps its bytes until they let go;
+    where the system does not allow that, it stays until the next time."""
+    now = kind.path(home)
+    for old in {*kind.generations(home), home / f"{kind.name}.sqlite"} - {now}:
+        with suppress(PermissionError):
+            _sweep(old, "")
+
+
 def problems(connection: sqlite3.Connection) -> tuple[str, ...]:
     """What SQLite's own checks find, in its words, which name tables and rows but no content."""
     broken = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
@@ -316,7 +387,9 @@ def _copy(path: Path, target: Path) -> sqlite3.Connection:
     return copy
 
 
-def _migrate_side(connection: sqlite3.Connection, kind: Kind, path: Path, on_step: OnStep) -> None:
+def _migrate_side(
+    connection: sqlite3.Connection, kind: Kind, path: Path, on_step: OnStep, complete: Complete | None = None
+) -> None:
     """Takes the side file that is open here to the head, and checks it. Raises ``DatabaseDamaged``."""
     on_step(Step.MIGRATE)
     # The side file is worth nothing until it is whole and flushed, so it needs no journal of its own on the disk.
@@ -327,7 +400,10 @@ def _migrate_side(connection: sqlite3.Connection, kind: Kind, path: Path, on_ste
     engine = silent_engine(connection)
     with engine.connect() as migrated, migrated.begin():
         migrated.exec_driver_sql("BEGIN IMMEDIATE")
-        migrate(migrated, kind)
+        if complete is None or revision(connection, kind, path) != kind.head:  # Alembic is slow to load
+            migrate(migrated, kind)
+        if complete is not None:
+            complete(migrated)
     on_step(Step.CHECK)
     if problems(connection):
         raise DatabaseDamaged(path)
