@@ -176,13 +176,17 @@ def write_toml(path: Path, values: Mapping[str, object]) -> Problems | None:
     content = tomli_w.dumps(values).encode()
     try:
         # A link stays a link: what it points at is replaced.
-        _replace(Path(os.path.realpath(path)), content)
+        replace_file(Path(os.path.realpath(path)), content)
     except OSError as error:
         return _file_problem(path, Phrase("Không ghi được {path}: {reason}.", "Cannot write {path}: {reason}."), error)
     return None
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a whole file so that a power cut leaves the old one or the new one. Raises OSError.
+
+    A file that was there keeps its permissions, a new one is for its owner alone.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
     new = Path(name)
     try:

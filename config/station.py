@@ -1,4 +1,5 @@
-"""What a station is: the settings in ``station.toml`` of its folder, above those of its profile.
+"""What a station is: the settings in ``station.toml`` of its folder, above those of its profile; name, epoch and
+branch are headquarters' to say where there is one (``headquarters.toml``).
 
 A profile is a set of settings that ships with the product for a kind of station (``stations/<profile>.toml``); it says
 only what differs from the defaults here. Without a ``station.toml`` the defaults make a desk of its own that knows no
@@ -14,6 +15,7 @@ from typing import Annotated, Literal
 
 from platformdirs import user_data_path
 
+from config.headquarters import HEADQUARTERS_FILE, load_headquarters
 from config.loader import Built, Layer, Problems, build, read_toml
 from config.phrase import Phrase
 from config.values import Between, OneLine, Pattern, Secret
@@ -82,7 +84,14 @@ def load_station(home: Path) -> Built[Station] | Problems:
     profile = read_toml(shipped)
     if isinstance(profile, Problems):
         return profile
-    return build(Station, [Layer(shipped.name, profile), Layer(STATION_FILE, own)])
+    place = load_headquarters(home)
+    if isinstance(place, Problems):
+        return place
+    layers = [Layer(shipped.name, profile), Layer(STATION_FILE, own)]
+    if place is not None:
+        told = {"station": place.station, "epoch": place.epoch, "branch": place.branch}
+        layers.append(Layer(HEADQUARTERS_FILE, told))
+    return build(Station, layers)
 
 
 def home_folder(explicit: Path | None = None) -> Path:

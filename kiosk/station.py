@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from config.headquarters import HEADQUARTERS_FILE, Headquarters, load_headquarters
 from config.loader import Built, Problem, Problems
 from config.phrase import ExplainedError, Phrase
 from config.station import STATION_FILE, Station, load_station
@@ -21,7 +22,7 @@ from sync.store.clock import read_clock
 from sync.store.files import LEDGER, open_reference
 from sync.store.ledger import Ledger
 from sync.store.reference import Reference
-from sync.store.view import Clock, LedgerView
+from sync.store.view import Clock, LedgerView, told_rules
 
 
 class NotReady(ExplainedError):
@@ -33,24 +34,42 @@ class NotReady(ExplainedError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A station's settings and rules as its files say, both free of mistakes."""
+    """A station's settings and rules as its files say, both free of mistakes. ``headquarters`` is where it belongs."""
 
     home: Path
     station: Built[Station]
     rules: RuleSet
+    headquarters: Headquarters | None = None
 
 
 def read_settings(home: Path) -> Settings | Problems:
-    """All settings of a folder, or all problems of all its files together."""
-    station, rules = load_station(home), load_rules(home)
+    """All settings of a folder, or all problems of all its files together.
+
+    Raises :class:`~sync.store.errors.StoreError` where headquarters' rules cannot be read.
+    """
+    place, station = load_headquarters(home), load_station(home)
+    rules = _told_rules(home) if isinstance(place, Headquarters) else load_rules(home)
     found = [problem for part in (station, rules) if isinstance(part, Problems) for problem in part]
     if isinstance(rules, RuleSet):
         found += unknown_branches(rules.rules, rules.source) or ()
         if isinstance(station, Built):
             found += _unknown_home(station.value.branch, rules)
             if not found:
-                return Settings(home, station, rules)
+                return Settings(home, station, rules, place if isinstance(place, Headquarters) else None)
     return Problems(tuple(found))
+
+
+def _told_rules(home: Path) -> RuleSet | Problems:
+    """Headquarters' rules, which are the only ones of a station that belongs to it."""
+    told = told_rules(home)
+    if told is None:
+        missing = Phrase(
+            "Quy tắc của trụ sở chưa về tới trạm này. Hãy chạy: tramsach sync now (hoặc nhập gói từ thanh USB).",
+            "Headquarters' rules have not come to this station yet. Run: tramsach sync now (or import a bundle from a"
+            " stick).",
+        )
+        return Problems((Problem("", missing, HEADQUARTERS_FILE),))
+    return RuleSet(told[0], told[1], HEADQUARTERS_FILE)
 
 
 def _unknown_home(code: str, rules: RuleSet) -> Iterator[Problem]:
@@ -86,7 +105,7 @@ def open_ledger(settings: Settings, *, command: str, clock: Clock = read_clock) 
         command=command,
     )
     try:
-        if ledger.rules_version() != settings.rules.version:
+        if settings.headquarters is None and ledger.rules_version() != settings.rules.version:
             with Reference(open_reference(home, command=command)) as reference:
                 reference.write_rules(settings.rules.version, settings.rules.body)
     except BaseException:

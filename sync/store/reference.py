@@ -1,9 +1,12 @@
-"""What a station is told: the one place where imports write.
+"""What a station is told, and at headquarters what it tells: the one place where imports write.
 
 Theory of operation. Every call of :meth:`Reference.write` is one transaction: titles, their items, their places in the
 search index and the patrons of one batch are there together or not at all. All writes are upserts, so a batch may be
 written again: a killed import is completed by running it again, and nothing is there twice. A title keeps its row
 number (by which the search index knows it) for as long as it is there.
+
+Headquarters keeps the same tables in its own database, and has no search index but stations to tell
+(:mod:`sync.central.reference`); what a write touches is the only thing that whoever keeps them has to know.
 
 The caller chooses the batches; around a thousand values keep memory flat and the transactions few. Who may have which
 barcode is not decided here: importers ask :meth:`claims` first (see :mod:`sync.intake.catalogue`).
@@ -13,22 +16,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects import postgresql, sqlite
 
 from sync.circulation.model import Item, Patron, Title
 from sync.store import tables
 from sync.store.current import as_title
-from sync.store.errors import translated
-from sync.store.files import ReferenceFile
 from sync.store.search import index_titles
-from sync.store.upgrade import connect
 
 #: SQLite takes this many values in one ``IN`` on every version in use.
 _AT_ONCE = 500
@@ -51,10 +51,33 @@ class Counts:
     patrons: int
 
 
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What a write may change: titles, items and patrons by their identifiers, and whether the rules."""
+
+    titles: Collection[str] = ()
+    items: Collection[str] = ()
+    patrons: Collection[str] = ()
+    rules: bool = False
+
+
+class Writable(Protocol):
+    """What holds the tables: a station's file, or headquarters' database."""
+
+    def begin(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction for this one writer."""
+
+    def rewrite(self) -> None:
+        """Leave no trace of what was deleted."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
 class Reference:
     """``reference.sqlite``, open for writing. Raises what the store raises (:mod:`sync.store.errors`)."""
 
-    def __init__(self, file: ReferenceFile) -> None:
+    def __init__(self, file: Writable) -> None:
         self._file = file
 
     def __enter__(self) -> Self:
@@ -98,15 +121,14 @@ class Reference:
         item_rows = {item.item_id: _item_row(item, (sources or {}).get(item.item_id, "")) for item in items}
         patron_rows = {patron.patron_id: _patron_row(patron) for patron in patrons}
         with self._file.begin() as connection:
-            touched = {*title_rows, *(str(row["title_id"]) for row in item_rows.values())}
+            touched = {*title_rows, *(str(row["title_id"]) for row in item_rows.values()), *abandoned}
             touched.update(claim.title_id for claim in _claims(connection, item_rows).values())
-            _upsert(connection, tables.title, title_rows.values(), key="title_id")
-            _upsert(connection, tables.item, item_rows.values(), key="item_id")
-            _upsert(connection, tables.patron, patron_rows.values(), key="patron_id", kept=kept)
-            _write_cards(connection, cards or {}, replace="cards" not in kept)
-            ids = _row_numbers(connection, touched)
-            ids += _remove_empty(connection, abandoned)
-            index_titles(connection, ids)
+            with self._noticed(connection, Touched(touched, item_rows, {*patron_rows, *(cards or {})})):
+                _upsert(connection, tables.title, title_rows.values(), key="title_id")
+                _upsert(connection, tables.item, item_rows.values(), key="item_id")
+                _upsert(connection, tables.patron, patron_rows.values(), key="patron_id", kept=kept)
+                _write_cards(connection, cards or {}, replace="cards" not in kept)
+                _remove_empty(connection, abandoned)
 
     def claims(self, item_ids: Collection[str]) -> dict[str, Claim]:
         """Whose these barcodes are; one that no item has is left out."""
@@ -145,7 +167,8 @@ class Reference:
         """Set readers' PINs, given as argon2id hashes by ``patron_id``."""
         with self._file.begin() as connection:
             rows = [{"patron_id": patron_id, "hash": hash_} for patron_id, hash_ in hashes.items()]
-            _upsert(connection, tables.pin, rows, key="patron_id")
+            with self._noticed(connection, Touched(patrons=hashes)):
+                _upsert(connection, tables.pin, rows, key="patron_id")
 
     def forget_patron(self, patron_id: str) -> None:
         """Remove everything that names a patron; open loans stay, without the patron.
@@ -159,17 +182,13 @@ class Reference:
             for table in (tables.patron, tables.card, tables.pin, tables.hold, tables.reference_fee):
                 connection.execute(sa.delete(table).where(table.c.patron_id.in_(numbers)))
             connection.execute(sa.update(loan).where(loan.c.patron_id.in_(numbers)).values(patron_id=None))
-        # What was deleted must live on neither in the write-ahead log nor in the slack of a page, where secure_delete
-        # does not reach: the file is written anew. It is owned here, so nobody writes beside it.
-        with translated(self._file.path), closing(connect(self._file.path, "rw")) as rewriting:
-            rewriting.execute("VACUUM").close()
-            rewriting.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        self._file.rewrite()
 
     # --- rules --------------------------------------------------------------------------------------------------------
 
     def write_rules(self, version: str, body: str) -> None:
         """Put a rule-set in force, as JSON, in the place of the one there was."""
-        with self._file.begin() as connection:
+        with self._file.begin() as connection, self._noticed(connection, Touched(rules=True)):
             connection.execute(sa.delete(tables.rule_set))
             connection.execute(sa.insert(tables.rule_set), {"version": version, "body": body})
 
@@ -178,6 +197,13 @@ class Reference:
         with self._file.begin() as connection:
             row = connection.execute(sa.select(tables.rule_set.c.version, tables.rule_set.c.body)).first()
             return None if row is None else (row.version, row.body)
+
+    @contextmanager
+    def _noticed(self, connection: sa.Connection, touched: Touched) -> Iterator[None]:
+        """Goes around every write, in its transaction; here for the titles' places in the search index."""
+        before = _row_numbers(connection, touched.titles)
+        yield
+        index_titles(connection, {*before, *_row_numbers(connection, touched.titles)})
 
 
 _WANTED: sa.BindParameter[str] = sa.bindparam("wanted", expanding=True)
@@ -216,13 +242,10 @@ def _row_numbers(connection: sa.Connection, title_ids: Collection[str]) -> list[
     ]
 
 
-def _remove_empty(connection: sa.Connection, title_ids: Collection[str]) -> list[int]:
-    gone = [
-        number for some in _in_parts(title_ids) for number in connection.execute(_EMPTY, {"wanted": some}).scalars()
-    ]
-    for some in _in_parts(gone):
-        connection.execute(sa.delete(tables.title).where(tables.title.c.id.in_(some)))
-    return gone
+def _remove_empty(connection: sa.Connection, title_ids: Collection[str]) -> None:
+    for some in _in_parts(title_ids):
+        gone = connection.execute(_EMPTY, {"wanted": some}).scalars().all()
+        connection.execute(sa.delete(tables.title).where(tables.title.c.id.in_(gone)))
 
 
 def _write_cards(connection: sa.Connection, cards: Mapping[str, Collection[str]], *, replace: bool) -> None:
@@ -242,13 +265,17 @@ def _upsert(
 ) -> None:
     if not rows:
         return
-    statement = insert(table)
+    statement = _insert(connection, table)
     replaced = {
         column.name: statement.excluded[column.name]
         for column in table.columns
         if not column.primary_key and column.name != key and column.name not in kept
     }
     connection.execute(statement.on_conflict_do_update(index_elements=[key], set_=replaced), list(rows))
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def _in_parts(values: Iterable[Any]) -> Iterator[list[Any]]:

@@ -30,7 +30,7 @@ from sync.circulation.projection import KEYS, Replay
 from sync.circulation.rules import Rules
 from sync.store import tables
 from sync.store.current import Current
-from sync.store.errors import DatabaseDamaged, StoreError
+from sync.store.errors import DatabaseDamaged, NoDatabase, StoreError
 from sync.store.files import read_only
 from sync.store.search import Catalogue, SearchPage
 
@@ -426,8 +426,26 @@ class LedgerView:
             raise DatabaseDamaged(self._readable.path) from error
 
 
+def told_rules(home: Path) -> tuple[str, Rules] | None:
+    """Version and content of the rule-set in a station's reference; ``None`` where there is none yet.
+
+    Raises :class:`~sync.store.errors.StoreError`.
+    """
+    try:
+        reader = read_only(home)
+    except NoDatabase:
+        return None
+    with reader, reader.read() as connection:
+        current = Current(connection, "")
+        version = current.rules_version()
+        return None if version is None else (version, _parse_rules(current.rules_body(version)))
+
+
 def _parse_rules(body: str) -> Rules:
-    built = build(Rules, json.loads(body))
+    try:
+        built = build(Rules, json.loads(body))
+    except ValueError:
+        built = Problems(())
     if isinstance(built, Problems):
         raise StoreError(
             Phrase(
