@@ -36,6 +36,7 @@ from drivers.devices import (
     RfidPad,
 )
 from drivers.iso15693 import SecurityResult
+from kiosk.exchange import ToWrite, write
 from kiosk.flows import messages as m
 from kiosk.flows.show import view
 from kiosk.flows.state import Setup, State, start
@@ -79,9 +80,10 @@ class Hands:
 
     pad: AsksPad | None = None
     printer: AsksPrinter | None = None
-    render: Callable[[m.ReceiptFacts], Raster] | None = None
+    render: Callable[[m.ReceiptFacts, int], Raster] | None = None
     play: Callable[[str], None] = lambda _name: None
     staff_pin: str | None = None
+    online: Callable[[], bool | None] = lambda: None
 
 
 class Session:
@@ -95,7 +97,7 @@ class Session:
     ) -> None:
         self._open_ledger = open_ledger
         self._show = show
-        self._messages: queue.SimpleQueue[m.Message | None] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[m.Message | ToWrite | None] = queue.SimpleQueue()
         self._state = self._settled = start(setup)
         self._view: View | None = None
         self._tokens: dict[int, str] = {}
@@ -109,7 +111,7 @@ class Session:
 
     # --- from any thread ----------------------------------------------------------------------------------------------
 
-    def post(self, message: m.Message | DeviceEvent | Touch) -> None:
+    def post(self, message: m.Message | DeviceEvent | Touch | ToWrite) -> None:
         """Hand in what has happened."""
         self._messages.put(message)
 
@@ -152,6 +154,9 @@ class Session:
                 continue
             if message is None:
                 return
+            if isinstance(message, ToWrite):
+                write(ledger, message)
+                continue
             if isinstance(message, DeviceLost | DeviceBack):
                 self._record_device(ledger, message)
             self._take(ledger, message)
@@ -176,7 +181,7 @@ class Session:
         calendar = ledger.rules().calendar(ledger.branch)
         is_open = calendar.is_open_at(moment.at)
         opens = None if is_open else calendar.opens_next(moment.at)
-        return m.Tick(time.monotonic(), moment.at, is_open, opens, moment.trusted)
+        return m.Tick(time.monotonic(), moment.at, is_open, opens, moment.trusted, self._hands.online())
 
     def _take(self, ledger: Ledger, message: m.Message) -> None:
         """One message, and the answers it brings about at once, depth first."""
@@ -290,7 +295,9 @@ class Session:
             return m.Printed(visit, Receipt.FAILED)
         render = self._hands.render
         # Drawn in the printer's thread: it takes a while, and a mistake in it costs no more than the receipt.
-        future = self._hands.printer.do(lambda printer: printer.print(render(facts)), within=_PRINT_WITHIN_S)
+        future = self._hands.printer.do(
+            lambda printer: printer.print(render(facts, printer.width)), within=_PRINT_WITHIN_S
+        )
         future.add_done_callback(partial(self._printed, visit))
         return None
 

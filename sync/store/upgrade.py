@@ -88,7 +88,7 @@ class Kind:
         pointer = self._pointer(path.parent)
         new = pointer.with_name(pointer.name + _SIDE)
         new.write_text(path.name, "utf-8")
-        _flush(new)
+        flush_file(new)
         new.replace(pointer)
         _flush_folder(path.parent)
 
@@ -266,7 +266,7 @@ def install(kind: Kind, home: Path, snapshot: Path, complete: Complete, on_step:
                 refuse_newer(revision(connection, kind, snapshot), kind, snapshot)
                 _migrate_side(connection, kind, path, on_step, complete)
             on_step(Step.FLUSH)
-            _flush(path)
+            flush_file(path)
         except BaseException:
             _sweep(path, "")
             raise
@@ -334,7 +334,7 @@ def _upgrade(kind: Kind, path: Path, found: str, wait: float, on_step: OnStep) -
                 day = datetime.now(UTC).date().isoformat()
                 with _side_file(path, _BACKUP) as backup:
                     _copy(path, backup).close()
-                    _flush(backup)
+                    flush_file(backup)
                     backup.replace(path.with_name(f"{kind.name}-{found}-{day}.backup.sqlite"))
                 _flush_folder(path.parent)
             on_step(Step.COPY)
@@ -426,7 +426,7 @@ def migrate(connection: sa.Connection, kind: Kind) -> None:
 
 def _swap(side: Path, path: Path, on_step: OnStep) -> None:
     on_step(Step.SWAP)
-    _flush(side)
+    flush_file(side)
     if has_content(beside(path, "-wal")) or has_content(beside(path, "-journal")):
         raise DatabaseInUse(path)  # somebody wrote past our lock: their log would be replayed into the new file
     try:
@@ -438,7 +438,8 @@ def _swap(side: Path, path: Path, on_step: OnStep) -> None:
     _flush_folder(path.parent)
 
 
-def _flush(path: Path) -> None:
+def flush_file(path: Path) -> None:
+    """Returns when all that was written to a file is on the disk."""
     descriptor = os.open(path, os.O_RDWR)
     try:
         os.fsync(descriptor)

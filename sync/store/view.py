@@ -43,6 +43,7 @@ __all__ = [
     "Head",
     "LedgerView",
     "Outgoing",
+    "Outstanding",
     "Repair",
     "Verification",
 ]
@@ -67,6 +68,7 @@ _UNSENT = sa.select(sa.func.count(), sa.func.min(tables.event.c.at)).where(
     tables.event.c.seq > sa.func.coalesce(sa.select(tables.acknowledged.c.logged).scalar_subquery(), 0)
 )
 _EPOCH_BEGINS = sa.select(tables.epoch.c.after).where(tables.epoch.c.epoch == sa.bindparam("epoch"))
+_CURSOR = sa.text("SELECT cursor FROM ref.feed WHERE headquarters = :headquarters")
 _HASH_AT = sa.select(tables.event.c.hash).where(tables.event.c.seq == sa.bindparam("seq"))
 _OUTGOING = (
     sa.select(tables.event.c.seq, tables.event.c.record, tables.event.c.hash)
@@ -170,6 +172,18 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Outstanding:
+    """How a station stands towards headquarters: its last event, the number behind which nothing is logged there, how
+    many events that leaves, the last change it was told, and the time."""
+
+    head: Head
+    after: int
+    unsent: int
+    cursor: int
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class Links:
     """Where the chain of a ledger does not follow from the event before: at the beginning of epochs, behind what was
     pruned. ``horizon`` is the number and hash of the last pruned event, or nought and the first genesis.
@@ -259,6 +273,16 @@ class LedgerView:
             if row is None:
                 return None
             return Acknowledged(row.number, row.answer, row.logged, row.safe, from_ms(row.heard_at))
+
+    def standing_towards(self, headquarters: str) -> Outstanding:
+        """What there is to say to a headquarters, all as of one instant."""
+        with self._readable.read() as connection:
+            head, links = self._read_head(connection), Links.read(connection, self.station)
+            logged = connection.execute(sa.select(tables.acknowledged.c.logged)).scalar() or 0
+            cursor = connection.execute(_CURSOR, {"headquarters": headquarters}).scalar() or 0
+            after = max(logged, links.last_epoch_begins)
+            count = connection.execute(sa.select(sa.func.count()).where(tables.event.c.seq > after)).scalar_one()
+            return Outstanding(head, after, count, cursor, self._moment(connection))
 
     def head(self) -> Head:
         """The last event."""

@@ -100,6 +100,15 @@ GOLDEN: list[tuple[Event, str, str]] = [
     (ev.ClockConfirmed(), "clock_confirmed", "{}"),
     (ev.ClockCompared(-3_600_000, 250), "clock_compared", '{"offset_ms":-3600000,"spread_ms":250}'),
     (ev.PatronForgotten(4), "patron_forgotten", '{"tokens":4}'),
+    (ev.ExceptionResolved("e:1", "noted"), "exception_resolved", '{"exception":"e:1","resolution":"noted"}'),
+    (
+        ev.ExceptionResolved("e:1", "loan_has_it", "TN.1", "f1", "a1", "asked"),
+        "exception_resolved",
+        '{"exception":"e:1","fee":"f1","item":"TN.1","loan":"a1","note":"asked","resolution":"loan_has_it"}',
+    ),
+    (ev.LoanClosed("TN.1", "a1"), "loan_closed", '{"item":"TN.1","loan":"a1"}'),
+    (ev.LoanClosed("TN.1", "a1", "on_shelf"), "loan_closed", '{"item":"TN.1","loan":"a1","reason":"on_shelf"}'),
+    (ev.FeeRefunded("f1", 1000), "fee_refunded", '{"amount":1000,"fee":"f1"}'),
 ]
 
 
@@ -388,9 +397,9 @@ def test_no_event_has_a_place_for_a_reader() -> None:
     names = {f.name for cls in (*TYPES.values(), Unknown) for f in fields(cls)}
     assert names == {
         "act", "amount", "back", "body", "branch", "category", "charged_at", "checked_out_at", "code", "codes",
-        "device", "due_at", "fee", "here", "hold", "item", "item_type", "kind", "late_days", "loan", "mode", "of",
-        "offset_ms", "out", "outcome", "owed", "put_aside", "reason", "renewals", "renewed", "repair", "rules",
-        "spread_ms", "token", "tokens", "type", "v", "visit", "was_due_at",
+        "device", "due_at", "exception", "fee", "here", "hold", "item", "item_type", "kind", "late_days", "loan",
+        "mode", "note", "of", "offset_ms", "out", "outcome", "owed", "put_aside", "reason", "renewals", "renewed",
+        "repair", "resolution", "rules", "spread_ms", "token", "tokens", "type", "v", "visit", "was_due_at",
     }  # fmt: skip
     assert not [name for name in names if {"patron", "card", "name", "reader", "birth", "phone"} & set(name.split("_"))]
 

@@ -1,6 +1,7 @@
 """A station's days as its ledger would hold them: visits and all that happens in them, in honest proportions."""
 
 import random
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -34,8 +35,8 @@ class Days:
         while len(self.records) < events:
             self._visit()
         del self.records[events:]
-        written = "".join(self.records)
-        self.identities = {token: owner for token, owner in self.identities.items() if token in written}
+        tokens = {token for record in self.records for token in re.findall("[0-9a-f]{16}", record)}
+        self.identities = {token: owner for token, owner in self.identities.items() if token in tokens}
         return self
 
     def _visit(self) -> None:
