@@ -9,9 +9,16 @@ it says so once, backs off and opens again. What other rooms see is the vocabula
 ``codec``       what a decoder and a command are; CRCs.
 ``port``        bytes through a URL; the conversation that runs commands; the log level for bytes.
 ``supervisor``  one thread per device, its health, and how other threads give it work.
-``iso15693``, ``iso28560``  the words of RFID chips and of library tags, and what is written on them.
-``tag_protocol``, ``pad``, ``feig``  the RFID pad: what its codec offers, the pad itself, one make of it.
-``nfc_cards``, ``barcodes``, ``escpos``, ``receipt_printer``  patron cards, scanners, and the printer with its codec.
+``iso15693``, ``library_tag``  the words of RFID chips and of what is written on them.
+``tag_models``  finds out what is on a tag: ``iso28560_3``, ``iso28560_2`` (on ``iso15962`` and ``isil``), ``rfid501``.
+``pad`` (on ``presence`` and ``tag_work``), ``tag_protocol``  the RFID pad of any make, and what it asks of its codec.
+``feig``, ``bibliotheca``, ``rl866``  the makes of pads.
+``printer_wires``, ``printer_models``  USB and files of printers; what is known of their models.
+``nfc_cards`` (with ``pn532``), ``pcsc``, ``card_memory``  patron cards: through nfcpy, through the operating system;
+                and what is written on them.
+``barcodes``, ``wedge_scanner`` (on ``keyboard_wedge``), ``codes`` (on ``citizen_card``)  scanners on a wire and at the
+                keyboard; and what their lines are.
+``escpos``, ``receipt_printer``  the printer with its codec.
 ``simulators``  the other end of each wire.
 
 Words: a *pad* sees *tags* (the RFID labels of items), a *card reader* sees patron cards, a *scanner* sees

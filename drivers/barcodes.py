@@ -1,12 +1,13 @@
 """Barcode and 2D scanners on a serial line or over TCP: bytes in, codes out.
 
 A scanner sends a code in one go and a line end behind it, whenever it likes; nothing is ever asked. So the codec is a
-decoder alone. Between two line ends stands a code, or something that can be none: longer than any code, broken off
-(the scanner fell silent in the middle, for longer than a pause within a code), or not text. That is an
-:class:`Ignored` value and is counted; the next code is read as if nothing had been.
+decoder alone. Between two line ends stands a code, or something that can be none (:mod:`drivers.codes` tells), or half
+of one, when the scanner fell silent in the middle for longer than a pause within a code. What is none is counted; the
+next code is read as if nothing had been.
 
 Which line end a scanner sends is a matter of its set-up, so by default any is taken: CR, LF, or both (facts/rfid.md,
-6.6). Prefixes that a scanner puts before a code (``]C0`` and its like, ISO/IEC 15424) are removed by setting.
+6.6). Prefixes that a scanner puts before a code (``]C0`` and its like, ISO/IEC 15424) are removed by setting. Scanners
+that play a keyboard are in :mod:`drivers.keyboard_wedge`.
 
 A code may be the number of a reader's card: it is in no log, and neither is what was ignored.
 """
@@ -15,14 +16,12 @@ from __future__ import annotations
 
 import logging
 import time
-import unicodedata
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, Self
 
 from drivers.codec import NOT_YET, NotYet
+from drivers.codes import LONGEST_LINE, Code, CodeForm, CodeRules, Ignored, LineEnd, Noise, read_code
 from drivers.devices import BarcodeScanned, DeviceEvent, Identity, SerialLine
 from drivers.port import Port
 
@@ -37,16 +36,6 @@ _PROBATION: Final = 0.1
 #: milliseconds, over a network within tenths of a second.
 QUIET: Final = 0.5
 
-
-class LineEnd(StrEnum):
-    """What stands behind each code."""
-
-    ANY = "any"
-    CR = "cr"
-    LF = "lf"
-    CRLF = "crlf"
-
-
 _LINE_ENDS: Final = {
     LineEnd.ANY: (b"\r", b"\n"),  # between the two of CRLF stands nothing, which is no code
     LineEnd.CR: (b"\r",),
@@ -55,47 +44,16 @@ _LINE_ENDS: Final = {
 }
 
 
-class Noise(StrEnum):
-    """Why what came from a scanner is no code."""
-
-    TOO_LONG = "too_long"
-    BROKEN_OFF = "broken_off"
-    NOT_TEXT = "not_text"
-    EMPTY = "empty"  # a prefix with nothing behind it
-
-
-@dataclass(frozen=True, slots=True)
-class Ignored:
-    """Bytes that are no code. What they were is not kept."""
-
-    noise: Noise
-
-
-@dataclass(frozen=True, slots=True)
-class CodeForm:
-    """How a scanner writes its codes, and which are taken.
-
-    ``longest`` is in bytes. Of ``prefixes`` the longest that fits is removed, once. With ``ascii_only`` a code of other
-    characters is noise: what library barcodes hold is ASCII, and one that is not was read wrongly.
-    """
-
-    line_end: LineEnd = LineEnd.ANY
-    longest: int = 256
-    prefixes: tuple[str, ...] = ()
-    ascii_only: bool = True
-
-
 class CodeDecoder:
-    """Cuts what a scanner sends into codes. Pure; holds no more bytes than the longest code has."""
+    """Cuts what a scanner sends into codes. Pure; holds no more bytes than the longest line may have."""
 
-    def __init__(self, form: CodeForm | None = None) -> None:
-        self._form = form or CodeForm()
+    def __init__(self, form: CodeForm | None = None, rules: CodeRules | None = None) -> None:
+        self._form, self._rules = form or CodeForm(), rules or CodeRules()
         self._ends = _LINE_ENDS[self._form.line_end]
-        prefixes = (unicodedata.normalize("NFC", prefix) for prefix in self._form.prefixes)
-        self._prefixes = sorted(prefixes, key=len, reverse=True)
+        self._longest = max(self._form.longest, LONGEST_LINE)
         self._line = bytearray()
         self._overlong = False
-        self._codes: deque[str | Ignored] = deque()
+        self._codes: deque[Code | Ignored] = deque()
         self._ignored = 0
 
     @property
@@ -114,7 +72,7 @@ class CodeDecoder:
             self._line.append(byte)
             if self._line.endswith(self._ends):
                 self._end_line()
-            elif len(self._line) > self._form.longest + 1:  # one more: CR of a CRLF
+            elif len(self._line) > self._longest + 1:  # one more: CR of a CRLF
                 # From here to the line end it is only noise, and only the last byte may be half a line end.
                 del self._line[:-1]
                 self._overlong = True
@@ -122,40 +80,29 @@ class CodeDecoder:
     def silence(self) -> None:
         """The line has been quiet for longer than any pause within a code: what is half there stays so."""
         if self.is_within_code:
-            self._ignore(Noise.TOO_LONG if self._overlong else Noise.BROKEN_OFF)
+            overlong = self._overlong or len(self._line) > self._form.longest
+            self._ignore(Noise.TOO_LONG if overlong else Noise.BROKEN_OFF)
         self._line.clear()
         self._overlong = False
 
-    def next_code(self) -> str | Ignored | NotYet:
-        """The next code (NFC, without prefix, line end and blanks around it), or what was none."""
+    def next_code(self) -> Code | Ignored | NotYet:
+        """The next code, or what was none."""
         return self._codes.popleft() if self._codes else NOT_YET
 
     def _end_line(self) -> None:
-        line, overlong = bytes(self._line).strip(), self._overlong
+        line, overlong = bytes(self._line), self._overlong
         self._line.clear()
         self._overlong = False
-        if overlong or len(line) > self._form.longest:
+        if overlong:
             self._ignore(Noise.TOO_LONG)
-        elif line:
-            self._take(line)
-
-    def _take(self, line: bytes) -> None:
-        try:
-            text = unicodedata.normalize("NFC", line.decode("ascii" if self._form.ascii_only else "utf-8"))
-        except UnicodeDecodeError:
-            self._ignore(Noise.NOT_TEXT)
             return
-        for prefix in self._prefixes:
-            if text.startswith(prefix):
-                text = text.removeprefix(prefix)
-                break
-        text = text.strip()
-        if not text:
-            self._ignore(Noise.EMPTY)
-        elif not text.isprintable():
-            self._ignore(Noise.NOT_TEXT)
-        else:
-            self._codes.append(text)
+        match read_code(line, self._form, self._rules):
+            case Ignored(noise):
+                self._ignore(noise)
+            case Code() as code:
+                self._codes.append(code)
+            case None:
+                pass  # between two line ends
 
     def _ignore(self, noise: Noise) -> None:
         self._ignored += 1
@@ -165,10 +112,17 @@ class CodeDecoder:
 class LineScanner:
     """A :class:`drivers.devices.BarcodeScanner` on a port."""
 
-    def __init__(self, device: str, port: Port, form: CodeForm | None = None, quiet: float = QUIET) -> None:
+    def __init__(
+        self,
+        device: str,
+        port: Port,
+        form: CodeForm | None = None,
+        rules: CodeRules | None = None,
+        quiet: float = QUIET,
+    ) -> None:
         self._device = device
         self._port = port
-        self._decoder = CodeDecoder(form)
+        self._decoder = CodeDecoder(form, rules)
         self._quiet = quiet
         self._heard = time.monotonic()
 
@@ -180,13 +134,15 @@ class LineScanner:
         url: str,
         line: SerialLine | None = None,
         form: CodeForm | None = None,
+        rules: CodeRules | None = None,
         quiet: float = QUIET,
     ) -> Self:
-        """Opens the scanner at a URL. ``line`` and ``form`` are for those that are not set as delivered.
+        """Opens the scanner at a URL. ``line`` and ``form`` are for those that are not set as delivered, ``rules`` is
+        what this library's codes look like.
 
         Raises CannotOpen.
         """
-        return cls(device, Port.open(url, line), form, quiet)
+        return cls(device, Port.open(url, line), form, rules, quiet)
 
     @property
     def rest(self) -> float:
@@ -215,8 +171,8 @@ class LineScanner:
             match code:
                 case Ignored(noise):
                     _log.debug("%s: ignored, %s", self._device, noise)
-                case text:
-                    yield BarcodeScanned(self._device, text)
+                case Code(text, kind):
+                    yield BarcodeScanned(self._device, text, kind)
 
     def _listen(self, within: float) -> None:
         if data := self._port.read(within):

@@ -19,6 +19,7 @@ port; a test runs them by hand::
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from binascii import crc_hqx
 from collections.abc import Generator
 from enum import Enum, auto
@@ -61,13 +62,79 @@ class Decoder(Protocol):
         ...
 
 
+class FrameDecoder(ABC):
+    """A decoder for frames that say at their beginning how long they are and prove it with a CRC at their end.
+
+    To get into step it tries the bytes in order and lets the CRC decide. Of a claim that is not whole yet it waits for
+    the rest, however unlikely the claim; only silence on the line disproves it. (To look for a whole frame behind an
+    unfinished one would find frames that somebody wrote into the memory of a tag.)
+    """
+
+    def __init__(self) -> None:
+        self.skipped = 0
+        self._buffer = bytearray()
+        self._silent = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether there are bytes that may be the beginning of a frame."""
+        return bool(self._buffer)
+
+    def receive(self, data: bytes) -> None:
+        """Takes in bytes as they came."""
+        self._buffer += data
+        self._silent = False
+
+    def silence(self) -> None:
+        """Nothing more is coming: a claim that is not whole is none."""
+        self._silent = True
+
+    def next_frame(self) -> bytes | NotYet:
+        """The next sound frame. Holds on to at most one unfinished claim."""
+        at = 0
+        try:
+            while at < len(self._buffer):
+                length = self._claimed(self._buffer, at)
+                if length is NOT_YET or at + length > len(self._buffer):
+                    if not self._silent:
+                        return NOT_YET
+                elif length:
+                    frame = bytes(self._buffer[at : at + length])
+                    if self._is_sound(frame):
+                        del self._buffer[at : at + length]
+                        return frame
+                at += 1
+            return NOT_YET
+        finally:
+            self.skipped += at
+            del self._buffer[:at]
+
+    @abstractmethod
+    def _claimed(self, buffer: bytearray, at: int) -> int | NotYet:
+        """How long a frame that begins here says it is; 0 when none can begin here. Bounded, so that memory is."""
+
+    @abstractmethod
+    def _is_sound(self, frame: bytes) -> bool:
+        """Whether the CRC at the end of the frame is right."""
+
+
 def crc_ccitt_false(data: bytes) -> int:
     """CRC-16/CCITT-FALSE, also IBM-3740: the tags of ISO 28560-3 (facts/rfid.md, 3)."""
     return crc_hqx(data, 0xFFFF)
 
 
+def crc_genibus(data: bytes) -> int:
+    """CRC-16/GENIBUS: the frames of 3M readers (facts/rfid.md, 3)."""
+    return crc_hqx(data, 0xFFFF) ^ 0xFFFF
+
+
+def crc_x25(data: bytes) -> int:
+    """CRC-16/X-25: ISO/IEC 15693 in the air (facts/rfid.md, 3)."""
+    return crc_mcrf4xx(data) ^ 0xFFFF
+
+
 def crc_mcrf4xx(data: bytes) -> int:
-    """CRC-16/MCRF4XX: the frames of FEIG readers (facts/rfid.md, 3)."""
+    """CRC-16/MCRF4XX: the frames of FEIG and RL866 readers (facts/rfid.md, 3)."""
     crc = 0xFFFF
     for byte in data:
         crc = (crc >> 8) ^ _REFLECTED[(crc ^ byte) & 0xFF]

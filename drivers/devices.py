@@ -33,8 +33,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
-from drivers.iso15693 import SecurityResult, TagFault, Uid
-from drivers.iso28560 import Decoded
+from drivers.iso15693 import (
+    MANUFACTURERS,
+    UNKNOWN_MARK,
+    Mark,
+    MarkDoubt,
+    Security,
+    SecurityResult,
+    SystemInformation,
+    TagFault,
+    Uid,
+    WriteResult,
+)
+from drivers.library_tag import Decoded
 
 # --- what goes wrong ---------------------------------------------------------------------------------------------
 
@@ -88,14 +99,20 @@ class NoAnswer(WireError):
 
 
 class DeviceRefused(DeviceError):
-    """The device answered, and the answer is no. ``answer`` is its own code, ``fault`` what that means for a tag."""
+    """The device answered, and the answer is no. ``answer`` is its own code, ``fault`` what that means for a tag.
+
+    ``block`` is the one of the tag's blocks that it is about, where the device names one.
+    """
 
     code = "refused"
 
-    def __init__(self, message: str, *, answer: bytes, fault: TagFault = TagFault.OTHER) -> None:
+    def __init__(
+        self, message: str, *, answer: bytes, fault: TagFault = TagFault.OTHER, block: int | None = None
+    ) -> None:
         super().__init__(message)
         self.answer = answer
         self.fault = fault
+        self.block = block
 
 
 class NotSupported(DeviceError):
@@ -104,9 +121,15 @@ class NotSupported(DeviceError):
     code = "not_supported"
 
 
+class NoDriver(DeviceError):
+    """What drives the device is not installed, or is broken. The others go on."""
+
+    code = "no_driver"
+
+
 # --- tags --------------------------------------------------------------------------------------------------------
 #
-# What can be on a tag is told in drivers.iso28560, what can become of its security mark in drivers.iso15693.
+# What can be on a tag is told in drivers.library_tag, what can become of its security mark in drivers.iso15693.
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +140,27 @@ class UnreadableTag:
 
 
 TagContent: TypeAlias = Decoded | UnreadableTag
+
+
+@dataclass(frozen=True, slots=True)
+class TagLook:
+    """All that can be learnt of one tag without changing it. What could not be learnt is None, or empty.
+
+    ``raw`` is its memory from the first block on, in order. ``security`` is what the library's marking makes of
+    ``mark``, in which everything the chip has stands, whether the marking uses it or not.
+    """
+
+    uid: Uid
+    content: TagContent
+    security: Security | MarkDoubt
+    mark: Mark = UNKNOWN_MARK
+    system: SystemInformation | None = None
+    raw: bytes = field(default=b"", repr=False)
+
+    @property
+    def manufacturer(self) -> str:
+        """Who made the chip; empty for one that is not known here."""
+        return MANUFACTURERS.get(self.uid[1], "")
 
 
 # --- cards -------------------------------------------------------------------------------------------------------
@@ -141,8 +185,13 @@ class Card:
     @property
     def uid_is_random(self) -> bool:
         """Whether the card invents its UID anew each time, so that it names nobody (facts/rfid.md, 6.5)."""
-        short = self.technology is CardTechnology.TYPE_A and len(self.uid) == 4
-        return self.technology is CardTechnology.TYPE_B or (short and self.uid[0] == 0x08)
+        match self.technology:
+            case CardTechnology.TYPE_A:
+                return len(self.uid) == 4 and self.uid[0] == 0x08
+            case CardTechnology.TYPE_B:
+                return True
+            case CardTechnology.FELICA:
+                return self.uid[:2] == b"\x01\xfe"  # a telephone that offers to exchange data
 
 
 # --- receipts ----------------------------------------------------------------------------------------------------
@@ -234,7 +283,10 @@ class TagArrived:
 
 @dataclass(frozen=True, slots=True)
 class TagRead:
-    """What is on a tag: once after each arrival; after an ``UnreadableTag`` another may follow with better news."""
+    """What is on a tag: once after each arrival, and after each write of its memory.
+
+    After an ``UnreadableTag`` another may follow with better news.
+    """
 
     device: str
     uid: Uid
@@ -277,17 +329,36 @@ class CardPresented:
 
 @dataclass(frozen=True, slots=True)
 class CardRemoved:
-    """No card is on the reader any more."""
+    """No card is on the reader any more. A card reader says so too when it has come back and finds none there."""
 
     device: str
 
 
 @dataclass(frozen=True, slots=True)
+class SeveralCards:
+    """Cards of different technologies are on the reader at once, and which is meant nobody can say.
+
+    Posted once. When one of them is left it is told as ``CardPresented``, unless it was before they became several.
+    """
+
+    device: str
+
+
+class CodeKind(StrEnum):
+    """What a scanned code is by its prefix."""
+
+    PATRON = "patron"
+    ITEM = "item"
+    UNKNOWN = "unknown"  # by the prefix it may be either
+
+
+@dataclass(frozen=True, slots=True)
 class BarcodeScanned:
-    """A whole code, without prefix and line end, NFC."""
+    """A whole code, without what the scanner puts around it, NFC."""
 
     device: str
     text: str = field(repr=False)
+    kind: CodeKind = CodeKind.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +381,7 @@ DeviceEvent: TypeAlias = (
     | StackOverfull
     | CardPresented
     | CardRemoved
+    | SeveralCards
     | BarcodeScanned
     | PrinterStatus
 )
@@ -377,9 +449,21 @@ class RfidPad(Device, Protocol):
         """Makes the gate silent at this tag; verified by reading back. Safe to repeat."""
         ...
 
+    def restore(self, uid: Uid, mark: Mark) -> SecurityResult:
+        """Puts a mark back that stood on this tag before: the ``previous`` of an earlier result. Safe to repeat."""
+        ...
+
+    def look(self, uid: Uid) -> TagLook:
+        """Reads everything there is to know of this tag; changes nothing."""
+        ...
+
+    def write(self, uid: Uid, content: bytes) -> WriteResult:
+        """Writes whole blocks from the first on; verified by reading back. Safe to repeat. Locks nothing."""
+        ...
+
 
 class CardReader(Device, Protocol):
-    """Sees patron cards: posts ``CardPresented`` once per card laid on, and ``CardRemoved``."""
+    """Sees patron cards: posts ``CardPresented`` once per card laid on, ``CardRemoved`` and ``SeveralCards``."""
 
 
 class BarcodeScanner(Device, Protocol):

@@ -12,14 +12,20 @@ of it is unknown. Nothing is ever sent twice.
 Commands are generators (see :mod:`drivers.codec`) whose frames are single bytes. Whoever runs them throws ``NoAnswer``
 when nothing has come for :data:`ANSWER_WITHIN` since the last question; on an empty question the same wait goes on.
 
+A printer that does not know ``DLE EOT`` may yet know ``GS a``, which has it push four bytes of status (ASB): asked for
+when nothing is being printed, and understood whenever they come, so that they are never taken for confirmations.
+
 Command bytes and status bits: facts/receipts.md, 5 and 6; ``GS r`` and ``DLE DC4`` as in the command references of
 Epson and Citizen. Real printers look for real-time commands in pictures too, so answers that nobody asked for are
 passed over.
+
+The encoder is our own because python-escpos crops no margin and skips no blank: 75 kB where 40 are wanted
+(facts/receipts.md, 3.1). The tests hold its bytes beside ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
@@ -30,6 +36,9 @@ from drivers.devices import Connection, Cover, NoAnswer, Paper, PrintOutcome, Ra
 
 # ESC @, then GS a 0: a printer that reports every change by itself would speak between the answers.
 _BEGIN: Final = bytes.fromhex("1B40 1D6100")
+# On, which is answered with the status as it is, and off again.
+_PUSH_STATUS: Final = bytes.fromhex("1D61FF 1D6100")
+_PUSHED: Final = 4  # bytes
 _BUFFERED_STATUS: Final = bytes.fromhex("1D7201")
 _CUT: Final = bytes.fromhex("1D564200")  # feeds to the cutter, and cuts leaving a corner
 _FEED_TO_TEAR: Final = bytes.fromhex("1B6405")
@@ -42,8 +51,10 @@ _STATUS, _OFFLINE_CAUSE, _ERROR_CAUSE, _PAPER = 1, 2, 3, 4
 _BLOCK_ROWS: Final = 100
 #: A block as high as a multiple of this comes out as rubbish on a POS-5890K (facts/receipts.md, 3.3).
 _BAD_HEIGHT: Final = 48
-#: Fewer blank rows than this within a picture are not worth a block of their own.
-_GAP: Final = 8
+#: A cut must save so many bytes to be worth a block more, of which eight are its head: each makes a printer think anew.
+_BLOCK_COSTS: Final = 40
+#: Rows whose widths differ by less, in bytes, are not parted.
+_MUCH: Final = 8
 #: How long one answer is waited for, in seconds, unless somebody says otherwise. A slow printer moves 100 rows of paper
 #: in it.
 ANSWER_WITHIN: Final = 0.25
@@ -84,7 +95,7 @@ class Band:
 
 
 def encode(receipt: Raster) -> list[Band]:
-    """A picture as bands of about 100 rows: ``GS v 0`` blocks, each only as wide as its ink.
+    """A picture as bands of at most 100 rows: ``GS v 0`` blocks, each only as wide as its ink.
 
     Blank rows are a block one byte wide: that feeds exactly so many dots, where ``ESC J`` counts in a unit that differs
     from printer to printer.
@@ -93,39 +104,51 @@ def encode(receipt: Raster) -> list[Band]:
     rows = [receipt.rows[at : at + stride].rstrip(b"\0") for at in range(0, stride * receipt.height, stride)]
     bands: list[Band] = []
     height, commands = 0, bytearray()
-    for block in _blocks([not row for row in rows]):
+    for block in _blocks([max(1, len(row)) for row in rows]):
+        if height + len(block) > _BLOCK_ROWS:
+            bands.append(Band(height, bytes(commands)))
+            height, commands = 0, bytearray()
         width = max(1, *(len(rows[y]) for y in block))
         commands += b"\x1dv0\0" + width.to_bytes(2, "little") + len(block).to_bytes(2, "little")
         commands += b"".join(rows[y].ljust(width, b"\0") for y in block)
         height += len(block)
-        if height >= _BLOCK_ROWS:
-            bands.append(Band(height, bytes(commands)))
-            height, commands = 0, bytearray()
     if height:
         bands.append(Band(height, bytes(commands)))
     return bands
 
 
-def _blocks(blank: Sequence[bool]) -> Iterator[range]:
-    """Cuts rows into blocks: wide gaps apart from ink, and none of a bad height."""
-    start = at = 0
-    for is_blank, run in groupby(blank):
-        length = len(list(run))
-        if is_blank and length >= _GAP:
-            yield from _pieces(range(start, at))
-            yield from _pieces(range(at, at + length))
-            start = at + length
-        at += length
-    yield from _pieces(range(start, at))
+def _blocks(widths: Sequence[int]) -> list[range]:
+    """Cuts rows, given how wide the ink of each is in bytes, into the blocks that cost least; none of a bad height.
 
-
-def _pieces(rows: range) -> Iterator[range]:
-    while rows:
-        height = min(len(rows), _BLOCK_ROWS)
-        if height % _BAD_HEIGHT == 0:
-            height -= 1
-        yield rows[:height]
-        rows = rows[height:]
+    Cuts are looked for where the width changes much. ``least[n]`` is the least that the first ``n`` runs of rows of
+    about one width cost, ``begins[n]`` the run with which the last block of that begins.
+    """
+    runs: list[range] = []
+    end = 0
+    for _, alike in groupby(widths, key=lambda width: width // _MUCH):
+        start, end = end, end + len(list(alike))
+        runs += [range(at, min(at + _BAD_HEIGHT - 1, end)) for at in range(start, end, _BAD_HEIGHT - 1)]
+    widest = [max(widths[run.start : run.stop]) for run in runs]
+    least, begins = [0], [0]
+    for last, run in enumerate(runs):
+        width, costs = 0, []
+        for first in range(last, -1, -1):
+            height = run.stop - runs[first].start
+            if height > _BLOCK_ROWS:
+                break
+            width = max(width, widest[first])
+            if height % _BAD_HEIGHT:
+                costs.append((least[first] + height * width + _BLOCK_COSTS, first))
+        cost, begin = min(costs)
+        least.append(cost)
+        begins.append(begin)
+    blocks: list[range] = []
+    after = len(runs)
+    while after:
+        begin = begins[after]
+        blocks.insert(0, range(runs[begin].start, runs[after - 1].stop))
+        after = begin
+    return blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +176,17 @@ class Condition:
                 error = PrintFault.CUTTER if replies.get(_ERROR_CAUSE, 0) & 0x08 else PrintFault.ERROR
         return cls(connection, cover, paper, error)
 
+    @classmethod
+    def of_push(cls, status: bytes) -> Condition:
+        """Reads the four bytes that a printer pushes (facts/receipts.md, 5.1; not tried on a real one)."""
+        first, second, third, _ = status
+        return cls(
+            Connection.OFFLINE if first & 0x08 else Connection.ONLINE,
+            Cover.OPEN if first & 0x20 else Cover.CLOSED,
+            Paper.OUT if third & 0x0C else Paper.LOW if third & 0x03 else Paper.PRESENT,
+            PrintFault.CUTTER if second & 0x08 else PrintFault.ERROR if second & 0x60 else None,
+        )
+
     @property
     def fault(self) -> PrintFault | None:
         """What keeps it from printing. Being off-line alone does not: some are while they print."""
@@ -179,6 +213,11 @@ def _is_confirmation(reply: int) -> bool:
     return reply & 0x90 == 0
 
 
+def _begins_push(reply: int) -> bool:
+    """The first of the four bytes; the others look like confirmations."""
+    return reply & 0x93 == 0x10
+
+
 class _Talk:
     """One conversation with a printer, in which answers to two kinds of question come as they like."""
 
@@ -187,6 +226,9 @@ class _Talk:
         self.confirmed = 0
         self._confirms = True
         self._speaks = True
+        # What was pushed last, and what has come of the next.
+        self._pushed = b""
+        self._coming = b""
 
     def ask(self, question: bytes, is_wanted: Callable[[int], bool]) -> Command[int | None]:
         """Sends, and hears answers until the one that is wanted; None when it does not come."""
@@ -194,12 +236,30 @@ class _Talk:
         try:
             while True:
                 reply = (yield to_send)[0]
-                self.confirmed += _is_confirmation(reply)
+                to_send = b""
+                if not self._is_pushed(reply):
+                    self.confirmed += _is_confirmation(reply)
                 if is_wanted(reply):
                     return reply
-                to_send = b""
         except NoAnswer:
+            self._no_push()
             return None
+
+    def _is_pushed(self, reply: int) -> bool:
+        """Whether it belongs to a status that is pushed."""
+        if _begins_push(reply) or not (self._coming and _is_confirmation(reply)):
+            self._no_push()
+        if not (self._coming or _begins_push(reply)):
+            return False
+        self._coming += bytes((reply,))
+        if len(self._coming) == _PUSHED:
+            self._pushed, self._coming = self._coming, b""
+        return True
+
+    def _no_push(self) -> None:
+        """What began like one was none: what came behind it were confirmations."""
+        self.confirmed += max(0, len(self._coming) - 1)
+        self._coming = b""
 
     def condition(self) -> Command[Condition]:
         """Asks the printer how it is."""
@@ -215,6 +275,12 @@ class _Talk:
                 questions.append(_ERROR_CAUSE)
         self._speaks = bool(replies)
         return Condition.decode(replies)
+
+    def pushed_condition(self) -> Command[Condition]:
+        """Has the printer push how it is; unknown when it does not."""
+        self._pushed = b""
+        yield from self.ask(_PUSH_STATUS, lambda _: bool(self._pushed))
+        return Condition.of_push(self._pushed) if self._pushed else Condition()
 
     def forget(self) -> Command[bool]:
         """Has the printer throw away what it holds; returns whether it says that it has."""
@@ -254,6 +320,11 @@ class _Talk:
 def query_condition() -> Command[Condition]:
     """How the printer is."""
     return _Talk().condition()
+
+
+def query_pushed_condition() -> Command[Condition]:
+    """How a printer is that has not answered :func:`query_condition`. Not for one that is printing."""
+    return _Talk().pushed_condition()
 
 
 def forget() -> Command[bool]:

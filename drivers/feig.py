@@ -6,15 +6,17 @@ A request and its reply look alike, apart from the status in a reply::
     advanced   02 LENhi LENlo ADR CMD [STATUS] DATA CRClo CRChi
 
 A standard frame has at least five bytes, so a first byte of 02 can only begin an advanced one. Nothing else marks a
-beginning: to get into step the decoder tries the bytes in order and lets the CRC decide. Of a claim that is not whole
-yet it waits for the rest, however unlikely the claim; only silence on the line disproves it. (To look for a whole frame
-behind an unfinished one would find frames that somebody wrote into the memory of a tag.)
+beginning (:class:`drivers.codec.FrameDecoder` says how it is found all the same). The reader answers in the form it was
+asked in.
 
 The reader says nothing at all to a frame it did not understand. Replies are told apart by their command byte alone, and
 all tag commands share one, ``B0``; therefore a command here also looks at the shape of a reply, and whoever runs the
 commands puts a ``hello`` between a lost answer and the next tag command (see :mod:`drivers.pad`).
 
 The reader sends and expects the bytes of each block in reverse order; here blocks are in the order of the tag's memory.
+
+EAS is a command of the chip's maker, ``B1`` with the maker's code (manual ID ISC.LR200, 7.2.4). The alarm is answered
+with status 00 by a chip that shouts, and with 01, which otherwise says that there is no tag, for one that is silent.
 """
 
 from __future__ import annotations
@@ -23,9 +25,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from drivers.codec import NOT_YET, Command, NotYet, crc_mcrf4xx
+from drivers.codec import NOT_YET, Command, FrameDecoder, NotYet, crc_mcrf4xx
 from drivers.devices import Card, CardTechnology, DeviceRefused, Identity, NotSupported, SerialLine
-from drivers.iso15693 import UID_LENGTH, SystemInformation, TagFault, Uid
+from drivers.iso15693 import BLOCK_SIZE, UID_LENGTH, SystemInformation, TagFault, Uid, reverse_blocks
 from drivers.tag_protocol import Inventory
 
 # Commands, by the names of the manual (H20800).
@@ -34,15 +36,23 @@ GET_SOFTWARE_VERSION: Final = 0x65
 RF_RESET: Final = 0x69
 RF_ON_OFF: Final = 0x6A
 ISO_HOST: Final = 0xB0
+ISO_CUSTOM: Final = 0xB1
 # Sub-commands of ISO_HOST.
 INVENTORY: Final = 0x01
 READ_MULTIPLE_BLOCKS: Final = 0x23
 WRITE_MULTIPLE_BLOCKS: Final = 0x24
 WRITE_AFI: Final = 0x27
 GET_SYSTEM_INFORMATION: Final = 0x2B
+# Sub-commands of ISO_CUSTOM, behind the maker's code.
+NXP: Final = 0x04
+SET_EAS: Final = 0xA2
+RESET_EAS: Final = 0xA3
+EAS_ALARM: Final = 0xA5
 
 #: MODE byte of a tag command: the UID follows.
 ADDRESSED: Final = 0x01
+#: Bit of the MODE byte of a read: the byte before each block says whether it is locked.
+LOCK_STATUS: Final = 0x08
 #: MODE byte of an inventory: the rest of the list.
 MORE: Final = 0x80
 
@@ -59,6 +69,9 @@ MORE_DATA: Final = 0x94
 ISO15693_ERROR: Final = 0x95
 
 # Codes that follow ISO15693_ERROR (ISO/IEC 15693-3, response error codes).
+NOT_SUPPORTED: Final = 0x01
+NOT_RECOGNISED: Final = 0x02
+OPTION_NOT_SUPPORTED: Final = 0x03
 BLOCK_DOES_NOT_EXIST: Final = 0x10
 ALREADY_LOCKED: Final = 0x11
 LOCKED: Final = 0x12
@@ -128,57 +141,20 @@ class Frame:
         return start + body + crc_mcrf4xx(start + body).to_bytes(2, "little")
 
 
-class FeigDecoder:
+class FeigDecoder(FrameDecoder):
     """Finds the frames in what a reader, or a host, sends."""
 
-    def __init__(self) -> None:
-        self.skipped = 0
-        self._buffer = bytearray()
-        self._silent = False
-
-    @property
-    def pending(self) -> bool:
-        """Whether there are bytes that may be the beginning of a frame."""
-        return bool(self._buffer)
-
-    def receive(self, data: bytes) -> None:
-        """Takes in bytes as they came."""
-        self._buffer += data
-        self._silent = False
-
-    def silence(self) -> None:
-        """Nothing more is coming: a claim that is not whole is none."""
-        self._silent = True
-
-    def next_frame(self) -> bytes | NotYet:
-        """The next sound frame. Holds on to at most one unfinished claim of LONGEST_FRAME bytes."""
-        at = 0
-        try:
-            while at < len(self._buffer):
-                length = self._claimed(at)
-                if length is NOT_YET or at + length > len(self._buffer):
-                    if not self._silent:
-                        return NOT_YET
-                elif length:
-                    frame = bytes(self._buffer[at : at + length])
-                    if crc_mcrf4xx(frame[:-2]) == int.from_bytes(frame[-2:], "little"):
-                        del self._buffer[at : at + length]
-                        return frame
-                at += 1
-            return NOT_YET
-        finally:
-            self.skipped += at
-            del self._buffer[:at]
-
-    def _claimed(self, at: int) -> int | NotYet:
-        """How long a frame that begins here says it is; 0 when none can begin here."""
-        first = self._buffer[at]
+    def _claimed(self, buffer: bytearray, at: int) -> int | NotYet:
+        first = buffer[at]
         if first != 0x02:
             return first if first >= _SHORTEST else 0
-        if at + 3 > len(self._buffer):
+        if at + 3 > len(buffer):
             return NOT_YET
-        length = int.from_bytes(self._buffer[at + 1 : at + 3], "big")
+        length = int.from_bytes(buffer[at + 1 : at + 3], "big")
         return length if _SHORTEST_ADVANCED <= length <= LONGEST_FRAME else 0
+
+    def _is_sound(self, frame: bytes) -> bool:
+        return crc_mcrf4xx(frame[:-2]) == int.from_bytes(frame[-2:], "little")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,15 +175,18 @@ class ReaderVersion:
 class Feig:
     """The commands of one reader, as :class:`drivers.tag_protocol.TagProtocol` has them.
 
-    The time limit is longer than the reader's own (TR-RESPONSE-TIME, 1.0 s as delivered), the gap is its PSST.
+    The time limit is longer than the reader's own (TR-RESPONSE-TIME, 1.0 s as delivered), the gap is its PSST. With
+    ``advanced`` every request is an advanced frame, for a reader that is set to take no others.
     """
 
     line = SerialLine(baud=38400, framing="8E1")
     answer_within = 1.2
     gap = 0.005
+    most_blocks = 32
 
-    def __init__(self, address: int = ANY_ADDRESS) -> None:
+    def __init__(self, address: int = ANY_ADDRESS, *, advanced: bool = False) -> None:
         self._address = address
+        self._advanced = advanced
 
     def decoder(self) -> FeigDecoder:
         """A decoder for what the reader sends."""
@@ -256,31 +235,72 @@ class Feig:
 
     def read_blocks(self, uid: Uid, first: int, count: int) -> Command[bytes]:
         """The bytes of ``count`` blocks in the order of the tag's memory. At most 128 bytes at a time."""
+        blocks = yield from self._blocks(uid, ADDRESSED, first, count)
+        return b"".join(block[1:][::-1] for block in blocks)
+
+    def locked_blocks(self, uid: Uid, first: int, count: int) -> Command[frozenset[int]]:
+        """Which of the blocks are locked."""
+        blocks = yield from self._blocks(uid, ADDRESSED | LOCK_STATUS, first, count)
+        return frozenset(number for number, block in enumerate(blocks, first) if block[0])
+
+    def _blocks(self, uid: Uid, mode: int, first: int, count: int) -> Command[list[bytes]]:
+        """The blocks as they come: a byte that may say whether the block is locked, and its bytes in reverse."""
 
         def fits(data: bytes) -> bool:
             return len(data) > 2 and data[0] == count and data[1] > 0 and len(data) == 2 + count * (1 + data[1])
 
-        data = yield from self._ask(ISO_HOST, _addressed(READ_MULTIPLE_BLOCKS, uid, bytes((first, count))), fits)
-        size = data[1]
-        # Before the bytes of each block stands one that says whether it is locked.
-        return b"".join(data[at + 1 : at + 1 + size][::-1] for at in range(2, len(data), 1 + size))
+        question = bytes((READ_MULTIPLE_BLOCKS, mode)) + uid + bytes((first, count))
+        data = yield from self._ask(ISO_HOST, question, fits)
+        length = 1 + data[1]
+        return [data[at : at + length] for at in range(2, len(data), length)]
+
+    def write_blocks(self, uid: Uid, first: int, data: bytes) -> Command[None]:
+        """Writes whole blocks. At most 128 bytes at a time."""
+        size = bytes((first, len(data) // BLOCK_SIZE, BLOCK_SIZE))
+        question = _addressed(WRITE_MULTIPLE_BLOCKS, uid, size + reverse_blocks(data))
+        yield from self._ask(ISO_HOST, question, lambda answer: not answer)
 
     def system_information(self, uid: Uid) -> Command[SystemInformation]:
         """DSFID, AFI and the size of the memory."""
+        dsfid, afi, size, count, chip = yield from self._system(uid)
+        # The manual gives real sizes; readers also pass on what the tag says, which is one less. Block sizes are powers
+        # of two, so one less than a power of two tells them apart.
+        less = 1 if size & (size + 1) == 0 else 0
+        return SystemInformation(uid, dsfid, afi, size + less, count + less, chip)
+
+    def read_afi(self, uid: Uid) -> Command[int]:
+        """The AFI; the reader has no shorter way than system information."""
+        _, afi, _, _, _ = yield from self._system(uid)
+        return afi
+
+    def _system(self, uid: Uid) -> Command[bytes]:
+        """DSFID, AFI, block size, number of blocks, chip: a byte each."""
 
         def fits(data: bytes) -> bool:
             return len(data) == 5 + UID_LENGTH and data[1 : 1 + UID_LENGTH] == uid
 
         data = yield from self._ask(ISO_HOST, _addressed(GET_SYSTEM_INFORMATION, uid), fits)
-        afi, size, count, chip = data[1 + UID_LENGTH :]
-        # The manual gives real sizes; readers also pass on what the tag says, which is one less. Block sizes are powers
-        # of two, so one less than a power of two tells them apart.
-        less = 1 if size & (size + 1) == 0 else 0
-        return SystemInformation(uid, data[0], afi, size + less, count + less, chip)
+        return data[:1] + data[1 + UID_LENGTH :]
 
     def write_afi(self, uid: Uid, afi: int) -> Command[None]:
         """Writes the AFI of one tag."""
         yield from self._ask(ISO_HOST, _addressed(WRITE_AFI, uid, bytes((afi,))), lambda data: not data)
+
+    def read_eas(self, uid: Uid) -> Command[bool]:
+        """Whether the chip answers an EAS alarm; one that does not is asked for its system information."""
+        alarm = bytes((NXP,)) + _addressed(EAS_ALARM, uid)
+        reply = yield from self._reply(ISO_CUSTOM, alarm, lambda _data: True)
+        if reply[0] == OK:
+            return True
+        if reply[0] != NO_TRANSPONDER:
+            raise _refusal(reply)
+        yield from self.system_information(uid)
+        return False
+
+    def write_eas(self, uid: Uid, on: bool) -> Command[None]:
+        """Sets or resets EAS of one tag of NXP's."""
+        question = bytes((NXP,)) + _addressed(SET_EAS if on else RESET_EAS, uid)
+        yield from self._ask(ISO_CUSTOM, question, lambda data: not data)
 
     def _ask(self, command: int, payload: bytes, fits: Callable[[bytes], bool]) -> Command[bytes]:
         """The data of a reply of status ok. Raises DeviceRefused for every other."""
@@ -291,7 +311,7 @@ class Feig:
 
     def _reply(self, command: int, payload: bytes, fits: Callable[[bytes], bool]) -> Command[bytes]:
         """Status and data of the reply to this command; what cannot be one is passed over."""
-        question = Frame(self._address, command, payload)
+        question = Frame(self._address, command, payload, self._advanced)
         frame = Frame.parse((yield question.encode()))
         # A line that echoes sends questions back, and they have the shape of answers. A reader answers from its own
         # address, so what comes from any is a question.
@@ -347,14 +367,21 @@ def _refusal(reply: bytes) -> DeviceRefused:
         NO_TRANSPONDER: TagFault.GONE,
         WRITE_ERROR: TagFault.NOT_WRITTEN,
         ADDRESS_ERROR: TagFault.NO_SUCH_BLOCK,
+        UNKNOWN_COMMAND: TagFault.NOT_SUPPORTED,
         BUFFER_OVERFLOW: TagFault.OVERFULL,
     }.get(status, TagFault.OTHER)
+    # Behind the code of a write stands the block that it came to.
+    block = reply[1:2] if status == WRITE_ERROR else b""
     if status == ISO15693_ERROR and len(reply) > 1:
         message += f" {reply[1]:02X}"
+        block = reply[2:3]
         fault = {
+            NOT_SUPPORTED: TagFault.NOT_SUPPORTED,
+            NOT_RECOGNISED: TagFault.NOT_SUPPORTED,
+            OPTION_NOT_SUPPORTED: TagFault.NOT_SUPPORTED,
             BLOCK_DOES_NOT_EXIST: TagFault.NO_SUCH_BLOCK,
             ALREADY_LOCKED: TagFault.LOCKED,
             LOCKED: TagFault.LOCKED,
             WRITE_FAILED: TagFault.NOT_WRITTEN,
         }.get(reply[1], TagFault.OTHER)
-    return DeviceRefused(message, answer=reply, fault=fault)
+    return DeviceRefused(message, answer=reply, fault=fault, block=block[0] if block else None)

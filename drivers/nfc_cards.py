@@ -1,22 +1,32 @@
-"""Patron cards through nfcpy, which is used as it is: USB readers, a PN532 on a serial line, and cards over UDP.
+"""Patron cards through nfcpy: USB readers, a PN532 on a serial line or over TCP, and cards over UDP.
 
-Theory of operation. Each poll senses the technologies one after the other and looks at the first card found. A new card
+Theory of operation. Each poll senses the technologies one after the other. Where there is one card, and a new one, it
 is read and announced; a card that stays is not announced again; one that is missed a few times in a row is gone, since
-a card held by hand comes and goes. nfcpy finds one card per technology, so of two cards of one technology it sees
-either (facts/rfid.md, 6.1).
+a card held by hand comes and goes.
 
-*What a card says.* A Type 2 tag (NTAG, MIFARE Ultralight) with an NDEF message: the patron identifier in it. Any other:
-its UID alone. A card that cannot be read to the end has been lifted, and is not announced until it has been read, or
-has failed so often that it must do with its UID. A UID that the card invents anew each time names nobody; the card is
-announced all the same (``Card.uid_is_random``), so that somebody can tell its owner why it does not work, and once,
-although it looks like another card at each poll.
+*Several cards.* nfcpy finds one card per technology. Cards of different technologies are told as ``SeveralCards``, and
+none of them is announced until one alone is left. Of two cards of *one* technology (two library cards, a library card
+and a bank card) nfcpy sees either, perhaps now the one and now the other, and nobody can tell: each is announced as
+if it had taken the other's place (facts/rfid.md, 6.1). What answers in several ways and invents all its UIDs is one
+telephone.
 
-*nfcpy apart.* Its own reading of Type 2 tags is not used: it waits 5 ms for a page, asks again, and then takes the
-late answer to the first question for the answer to the next; and it probes cards of NXP with commands that cost up to
-a second. So the pages are read here, by a command as all codecs have it, over nfcpy's ``exchange``. It believes what
-comes over the air, and what comes as nonsense raises whatever it likes; that, and only that, is :data:`_NONSENSE`. It
-logs what it sends and receives, card numbers among it: all of that goes to level TRAFFIC, below DEBUG. Importing it
-turns Python's warnings into log records, which is turned back.
+*What a card says.* A Type 2 or Type 4 tag with an NDEF message: the patron identifier in it. Any other: its UID alone,
+or the IDm of FeliCa. A card that cannot be read to the end has been lifted, and is not announced until it has been
+read, or has failed so often that it must do with its UID. A UID that the card invents anew each time names nobody; the
+card is announced all the same (``Card.uid_is_random``), so that somebody can tell its owner why it does not work, and
+once, although it looks like another card at each poll.
+
+*nfcpy apart.* Its chip drivers and its sensing are used as they are, its reading of tags is not: it waits 5 ms for a
+page of a Type 2 tag, asks again, and then takes the late answer to the first question for the answer to the next; and
+it probes cards of NXP with commands that cost up to a second. So cards are read by the commands of
+:mod:`drivers.card_memory`, over nfcpy's ``exchange``. It believes what comes over the air, and what comes as nonsense
+raises whatever it likes; that, and only that, is :data:`_NONSENSE`. It logs what it sends and receives, card numbers
+among it: all of that goes to level TRAFFIC, below DEBUG. Importing it turns Python's warnings into log records, which
+is turned back.
+
+*Addresses.* ``usb``, ``usb:072f:2200`` (vendor and product) and ``usb:001:023`` (bus and device, new after each
+plugging in) are nfcpy's own. A serial port (``/dev/ttyUSB0``, ``COM3``, ``socket://…``, or as nfcpy writes it
+``tty:USB0:pn532``) is a PN532, for which :mod:`drivers.pn532` has the line.
 
 *Over UDP* (``udp:host:port``) nfcpy waits a whole second for an answer that is not coming, for each technology. So it
 is asked first, each time, whether there is anybody at all: silence there is a lost reader, and an empty field is said
@@ -26,20 +36,20 @@ in so many words (``RFOFF``, see :mod:`drivers.simulators.card_reader`).
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import struct
 import threading
 import time
-import unicodedata
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, Final, Self
 
-import ndef
-
-from drivers.codec import NOT_YET, Command, NotYet, ResultT
+from drivers import pn532
+from drivers.card_memory import over_iso_dep, patron_identifier, read_type2, read_type4
+from drivers.codec import Command, ResultT
 from drivers.devices import (
     CannotOpen,
     Card,
@@ -50,6 +60,7 @@ from drivers.devices import (
     Identity,
     NoAnswer,
     PortClosed,
+    SeveralCards,
     WireError,
 )
 from drivers.port import TRAFFIC
@@ -62,8 +73,10 @@ _REST: Final = 0.03
 _MISSES: Final = 6
 #: So often a card is tried before it must do with its UID.
 _READ_ATTEMPTS: Final = 3
-#: How long a card may take for the answer to one command, in seconds. Reading takes it 5 ms.
+#: How long a card may take for the answer to one command, in seconds: a Type 2 tag takes 5 ms to read, a Type 4 tag as
+#: long as it says, which is below this for all but the strangest (ISO/IEC 14443-4, 7.2: FWI 10).
 _CARD_ANSWER: Final = 0.1
+_TYPE4_ANSWER: Final = 0.35
 #: How long the other end of UDP may take, and how often it is asked before it is lost.
 _PEER_ANSWER: Final = 0.25
 _PEER_ATTEMPTS: Final = 2
@@ -73,6 +86,18 @@ _TECHNOLOGIES: Final = {
     "106B": CardTechnology.TYPE_B,
     "212F": CardTechnology.FELICA,
 }
+
+#: Bits of the SAK of a 14443A card (NXP AN10833): it speaks ISO/IEC 14443-4; it keeps its memory to itself, as MIFARE
+#: Classic does, or only exchanges data.
+_SAK_ISO_DEP: Final = 0x20
+_SAK_NO_TAG: Final = 0x48
+
+_DATAGRAM: Final = 1024
+
+#: A serial port as nfcpy names it; its driver for the Arygon readers is left to it.
+_TTY_PATH: Final = re.compile(r"(tty|com):(?:COM)?([A-Za-z0-9-]+)(?::pn532)?")
+#: Paths that nfcpy opens by itself.
+_NFCPY_PATH: Final = re.compile(r"(usb|udp|tty|com)(:.*)?")
 
 #: What nfcpy raises, beside its own errors, over bytes that are not what it expects.
 _NONSENSE: Final = (
@@ -85,99 +110,6 @@ _NONSENSE: Final = (
     ArithmeticError,
     struct.error,
 )
-
-# --- codec: Type 2 tags and the patron identifier ----------------------------------------------------------------
-
-_READ: Final = 0x30
-#: What one READ gives: four pages of four bytes.
-_READ_LENGTH: Final = 16
-_HEADER_LENGTH: Final = 16
-#: Beyond this a tag has more than one sector; no patron identifier stands there.
-_SECTOR: Final = 1024
-_LOCK_CONTROL, _MEMORY_CONTROL, _NDEF_MESSAGE, _TERMINATOR = 0x01, 0x02, 0x03, 0xFE
-_LONGEST_IDENTIFIER: Final = 64
-
-
-def read_ndef() -> Command[bytes | None]:
-    """Reads the NDEF message of a Type 2 tag; None when it has none (NFC Forum, Type 2 Tag Operation, 6)."""
-    header = yield bytes((_READ, 0))
-    if len(header) != _READ_LENGTH:
-        return None
-    magic, version, size, access = header[12:]
-    if magic != 0xE1 or version >> 4 != 1 or access >> 4 != 0:
-        return None
-    size = min(size * 8, _SECTOR - _HEADER_LENGTH)
-    area = bytearray()
-    while (message := _ndef_message(area[:size])) is NOT_YET:
-        if len(area) >= size:
-            return None
-        pages = yield bytes((_READ, (_HEADER_LENGTH + len(area)) // 4))
-        if len(pages) != _READ_LENGTH:
-            return None
-        area += pages
-    return message
-
-
-def _ndef_message(area: bytes | bytearray) -> bytes | NotYet | None:
-    """The message in the TLV blocks of a data area, which begins at byte 16 of the tag (ibid., 2.3)."""
-    at = 0
-    reserved: set[int] = set()
-
-    def take(count: int) -> bytes | None:
-        nonlocal at
-        taken = bytearray()
-        while len(taken) < count:
-            if at >= len(area):
-                return None
-            if at + _HEADER_LENGTH not in reserved:
-                taken.append(area[at])
-            at += 1
-        return bytes(taken)
-
-    while True:
-        kind = take(1)
-        if kind == b"\0":
-            continue
-        if kind == bytes((_TERMINATOR,)):
-            return None
-        length = take(1)
-        if length == b"\xff":
-            length = take(2)
-        value = None if kind is None or length is None else take(int.from_bytes(length))
-        if kind is None or value is None:
-            return NOT_YET
-        if kind[0] == _NDEF_MESSAGE:
-            return value
-        if kind[0] in {_LOCK_CONTROL, _MEMORY_CONTROL} and len(value) == 3:
-            # Somewhere in the middle of the tag are bytes that are no data: position, size, bytes in a page.
-            first = (value[0] >> 4) * 2 ** (value[2] & 0x0F) + (value[0] & 0x0F)
-            size = value[1] or 256
-            reserved.update(range(first, first + ((size + 7) // 8 if kind[0] == _LOCK_CONTROL else size)))
-
-
-def patron_identifier(message: bytes, prefixes: Sequence[str] = ()) -> str | None:
-    """The patron identifier in an NDEF message: the first text or address that can be one, NFC, without its prefix.
-
-    An address must begin with one of ``prefixes``, since cards carry addresses of all sorts; a text may. An identifier
-    is one word of at most 64 characters.
-    """
-    try:
-        records = list(ndef.message_decoder(message, errors="relax"))
-    except (ndef.DecodeError, ValueError):
-        return None
-    known = sorted((unicodedata.normalize("NFC", prefix) for prefix in prefixes), key=len, reverse=True)
-    for record in records:
-        is_text = isinstance(record, ndef.TextRecord)
-        if not is_text and not isinstance(record, ndef.UriRecord):
-            continue
-        text = unicodedata.normalize("NFC", record.text if is_text else record.uri).strip()
-        prefix = next(filter(text.startswith, known), None)
-        identifier = text.removeprefix(prefix or "")
-        is_word = identifier.isprintable() and not any(map(str.isspace, identifier))
-        if (is_text or prefix) and is_word and 0 < len(identifier) <= _LONGEST_IDENTIFIER:
-            return identifier
-    return None
-
 
 # --- shell -------------------------------------------------------------------------------------------------------
 
@@ -203,14 +135,14 @@ class _UdpPeer:
         self._socket.settimeout(0)
         try:
             while True:
-                self._socket.recv(_SECTOR)  # an answer that came too late
+                self._socket.recv(_DATAGRAM)  # an answer that came too late
         except BlockingIOError:
             pass
         self._socket.settimeout(self._answer_within)
         for _ in range(_PEER_ATTEMPTS):
             self._socket.send(b"106A 26")
             try:
-                self._socket.recv(_SECTOR)
+                self._socket.recv(_DATAGRAM)
             except TimeoutError:
                 continue
             return
@@ -224,21 +156,23 @@ class NfcReader:
     """A :class:`drivers.devices.CardReader` that is driven by nfcpy."""
 
     def __init__(
-        self, device: str, nfc: ModuleType, frontend: Any, *, peer: _UdpPeer | None, prefixes: Sequence[str]
+        self, device: str, nfc: ModuleType, frontend: Any, *, peer: _UdpPeer | None = None, prefixes: Sequence[str] = ()
     ) -> None:
+        """``frontend`` is nfcpy's, opened."""
         self._device = device
         self._nfc = nfc
         self._frontend = frontend
-        self._identity = Identity(
-            f"{frontend.device.vendor_name} {frontend.device.product_name}".strip(), frontend.device.chipset_name
-        )
+        reader = frontend.device
+        named = f"{reader.vendor_name or ''} {reader.product_name or ''}".strip()
+        self._identity = Identity(named or reader.chipset_name, reader.chipset_name if named else "")
         self._peer = peer
         self._prefixes = tuple(prefixes)
-        targets = [nfc.clf.RemoteTarget(name) for name in _TECHNOLOGIES]
-        self._rounds = [[target] for target in targets] if peer else [targets]
+        self._technologies = dict(_TECHNOLOGIES)
         self._present: tuple[CardTechnology, bytes] | None = None
+        self._empty = False  # known to be
         self._misses = 0
         self._failures = 0
+        self._crowded = 0
         self._answer_times: deque[float] = deque(maxlen=200)
         # Held while nfcpy is at work. `close` does not wait for it: whoever holds it then closes the reader.
         self._at_work = threading.Lock()
@@ -246,7 +180,7 @@ class NfcReader:
 
     @classmethod
     def open(cls, device: str, *, url: str, prefixes: Sequence[str] = (), answer_within: float = _PEER_ANSWER) -> Self:
-        """Opens the reader at a path of nfcpy's: ``usb``, ``usb:072f:2200``, ``tty:USB0:pn532``, ``udp:host:port``.
+        """Opens the reader at an address; the module has the list of their forms.
 
         ``prefixes`` stand before patron identifiers on cards. ``answer_within`` is for UDP. Raises CannotOpen.
         """
@@ -254,13 +188,18 @@ class NfcReader:
         frontend = nfc.ContactlessFrontend()
         peer = None
         try:
-            if url.startswith("udp"):
-                _, host, port = (*url.split(":"), "", "")[:3]
-                peer = _UdpPeer(host or "localhost", int(port or 54321), answer_within)
-            if not frontend.open(url):
-                raise CannotOpen(f"no card reader at {url}")
+            if port := _serial_port(url):
+                frontend.device = pn532.connect(nfc.clf.pn532, port)
+            else:
+                if url.startswith("udp"):
+                    _, host, port = (*url.split(":"), "", "")[:3]
+                    peer = _UdpPeer(host or "localhost", int(port or 54321), answer_within)
+                if not frontend.open(url):
+                    raise CannotOpen(f"no card reader at {url}, or pcscd or the kernel's driver pn533 has it")
             return cls(device, nfc, frontend, peer=peer, prefixes=prefixes)
-        except (OSError, ImportError, *_NONSENSE) as error:
+        except CannotOpen:
+            raise
+        except (OSError, ImportError, WireError, *_chip_errors(nfc), *_NONSENSE) as error:
             raise CannotOpen(f"cannot open {url}: {error}") from error
         finally:
             if peer and frontend.device is None:
@@ -273,7 +212,7 @@ class NfcReader:
 
     @property
     def answer_times(self) -> Sequence[float]:
-        """Seconds that sensing took."""
+        """Seconds that sensing took, all technologies together."""
         return tuple(self._answer_times)
 
     def self_test(self) -> Identity:
@@ -300,7 +239,7 @@ class NfcReader:
             with self._at_work:
                 self._check_open()
                 result = call()
-        except OSError as error:
+        except (OSError, *_chip_errors(self._nfc)) as error:
             raise WireError(f"the card reader broke: {error}") from error
         finally:
             if self._closed:
@@ -315,66 +254,106 @@ class NfcReader:
     def _shut(self) -> None:
         if self._peer:
             self._peer.close()
-        self._frontend.close()
+        transport = getattr(getattr(self._frontend.device, "chipset", None), "transport", None)
+        try:
+            self._frontend.close()
+        except (OSError, WireError, *_chip_errors(self._nfc), *_NONSENSE) as error:
+            _log.debug("%s did not close: %s", self._device, type(error).__name__)
+        finally:
+            # A reader that cannot be told to rest is gone already; nfcpy would keep its wire open.
+            self._frontend.device = None
+            if transport is not None:
+                transport.close()
 
     def _look(self) -> list[DeviceEvent]:
         """One poll: what is new."""
         found = self._sense()
-        if found is None:
-            self._failures = 0
-            self._misses += 1
-            if self._present is None or self._misses < _MISSES:
-                return []
-            self._present = None
-            return [CardRemoved(self._device)]
-        self._misses = 0
-        card, target = found
-        # A card that invents its UID would be another one at each poll.
-        key = (card.technology, b"" if card.uid_is_random else card.uid)
-        if key == self._present:
+        if found and not self._is_known(found):
+            found = self._sense()  # cards that are laid on together come one after the other
+        if len(found) > 1 and not all(card.uid_is_random for card in found):
+            several = not self._crowded
+            self._crowded, self._misses = _MISSES, 0
+            return [SeveralCards(self._device)] if several else []
+        if self._crowded:
+            # They come and go as one card does; when the others are gone for good, the one left is looked at.
+            self._crowded -= 1
             return []
+        if not found:
+            return self._miss()
+        self._misses = 0
+        return [] if self._is_known(found) else self._announce(found[0])
+
+    def _is_known(self, found: Sequence[Card]) -> bool:
+        return any(_key(card) == self._present for card in found)
+
+    def _miss(self) -> list[DeviceEvent]:
+        self._failures = 0
+        self._misses += 1
+        if self._empty or self._misses < _MISSES:
+            return []
+        self._present, self._empty = None, True
+        return [CardRemoved(self._device)]
+
+    def _announce(self, card: Card) -> list[DeviceEvent]:
         try:
-            card = self._read(card, target)
+            card = self._read(card)
         except _Lifted:
             self._failures += 1
             if self._failures < _READ_ATTEMPTS:
                 return []
         self._failures = 0
         gone: list[DeviceEvent] = [CardRemoved(self._device)] if self._present else []
-        self._present = key
+        self._present, self._empty = _key(card), False
         return [*gone, CardPresented(self._device, card)]
 
-    def _sense(self) -> tuple[Card, Any] | None:
-        """The first card in the field, by its UID, and nfcpy's name for it."""
+    def _sense(self) -> list[Card]:
+        """The first card of each technology in the field, by its UID."""
         started = time.monotonic()
+        found = []
+        for name, technology in tuple(self._technologies.items()):
+            if target := self._sense_one(name):
+                found.append(Card(technology, _uid(target)))
+        self._answer_times.append(time.monotonic() - started)
+        return found
+
+    def _sense_one(self, name: str) -> Any:
+        """nfcpy's name for a card of one technology, activated; None where there is none."""
+        self._check_open()
+        if self._peer:
+            self._peer.check()
         try:
-            for targets in self._rounds:
-                self._check_open()
-                if self._peer:
-                    self._peer.check()
-                if target := self._frontend.sense(*targets):
-                    return Card(_TECHNOLOGIES[target.brty], _uid(target)), target
+            target = self._frontend.sense(self._nfc.clf.RemoteTarget(name))
+            return target if target and _uid(target) else None
+        except self._nfc.clf.UnsupportedTargetError:
+            del self._technologies[name]  # a reader that does not speak it
         except (self._nfc.clf.Error, *_NONSENSE) as error:
             _log.debug("%s: a card nobody understands (%s)", self._device, type(error).__name__)
-        finally:
-            self._answer_times.append(time.monotonic() - started)
         return None
 
-    def _read(self, card: Card, target: Any) -> Card:
+    def _read(self, card: Card) -> Card:
         """The card with what is written on it, if that can be read at all. Raises _Lifted."""
-        if card.technology is not CardTechnology.TYPE_A or target.sel_res[0] & 0x68:
-            return card  # no Type 2 tag, or MIFARE Classic, which keeps its memory to itself (facts/rfid.md, 6.1)
-        message = self._exchange(read_ndef())
+        if card.technology is not CardTechnology.TYPE_A:
+            return card
+        # Sensed once more, because a look at another technology puts out a card.
+        target = self._sense_one("106A")
+        if target is None or _key(Card(card.technology, _uid(target))) != _key(card):
+            raise _Lifted
+        if target.sel_res[0] & _SAK_ISO_DEP:
+            message = self._exchange(over_iso_dep(read_type4()), _TYPE4_ANSWER)
+        elif target.sel_res[0] & _SAK_NO_TAG:
+            return card
+        else:
+            message = self._exchange(read_type2(), _CARD_ANSWER)
         identifier = None if message is None else patron_identifier(message, self._prefixes)
         return Card(card.technology, card.uid, identifier)
 
-    def _exchange(self, command: Command[ResultT]) -> ResultT:
+    def _exchange(self, command: Command[ResultT], within: float) -> ResultT:
         """Carries a command out with the card that was sensed last. Raises _Lifted."""
         try:
             question = next(command)
             while True:
                 try:
-                    answer = bytes(self._frontend.exchange(bytearray(question), _CARD_ANSWER))
+                    answer = bytes(self._frontend.exchange(bytearray(question), within))
                 except (self._nfc.clf.Error, *_NONSENSE) as error:
                     raise _Lifted from error
                 question = command.send(answer)
@@ -383,13 +362,31 @@ class NfcReader:
             return result
 
 
+def _serial_port(url: str) -> str:
+    """The serial port or TCP address of a PN532; empty for what nfcpy opens by itself."""
+    if match := _TTY_PATH.fullmatch(url):
+        return f"COM{match[2]}" if match[1] == "com" else f"/dev/tty{match[2]}"
+    return "" if _NFCPY_PATH.fullmatch(url) else url
+
+
+def _key(card: Card) -> tuple[CardTechnology, bytes]:
+    """What tells a card from the next; one that invents its UID would be another at each poll."""
+    return card.technology, b"" if card.uid_is_random else card.uid
+
+
 def _uid(target: Any) -> bytes:
     """The UID in the answers of ISO/IEC 14443-3, or the IDm of FeliCa."""
     if target.sdd_res:
         return bytes(target.sdd_res)
     if target.sensb_res:
         return bytes(target.sensb_res[1:5])
-    return bytes(target.sensf_res[1:9])
+    return bytes(target.sensf_res[1:9]) if target.sensf_res else b""
+
+
+def _chip_errors(nfc: ModuleType) -> tuple[type[Exception], type[Exception], type[Exception]]:
+    """What the chips of readers say against a command; no relations of nfcpy's other errors."""
+    chips = nfc.clf
+    return chips.pn53x.Chipset.Error, chips.rcs380.CommunicationError, chips.rcs380.StatusError
 
 
 class _Wiretap(logging.Handler):
@@ -407,6 +404,8 @@ def import_nfcpy() -> ModuleType:
     showwarning = warnings.showwarning
     # Not before a reader is opened, in that reader's thread: it takes 0.1 s, and brings USB with it.
     import nfc  # noqa: PLC0415
+    import nfc.clf.pn532  # noqa: PLC0415
+    import nfc.clf.rcs380  # noqa: PLC0415
 
     if warnings.showwarning is not showwarning:
         logging.captureWarnings(False)

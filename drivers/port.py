@@ -12,21 +12,28 @@ Threads: one thread reads and writes; any thread may close. A read under way the
 TCP, within 50 ms on a serial line, because a descriptor that is closed while another thread waits on it may be somebody
 else's by the time that thread looks again.
 
-Bytes on the wire are logged at level ``TRAFFIC``, below DEBUG, and at no other: they may hold the number of a card.
+A serial line may come back under another name (``/dev/ttyUSB1``) when its plug was pulled and put in again, so a
+device is remembered by the serial number in its USB plug: :func:`whereabouts` turns that into an address.
+
+Bytes on the wire are logged at level ``TRAFFIC``, below DEBUG, and at no other: they may hold the number of a card. Of
+a *private* port only their number is logged, and errors do not carry them: what a printer is sent is a receipt.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol, Self
 from urllib.parse import urlsplit
 
 import serial
+from serial.tools import list_ports
 
 from drivers.codec import NOT_YET, Command, Decoder, ResultT
 from drivers.devices import CannotOpen, DeviceError, NoAnswer, PortClosed, SerialLine, WireError
@@ -53,7 +60,49 @@ _SLICE: Final = 0.05
 _CHUNK: Final = 4096
 
 
-class _Transport(Protocol):
+@dataclass(frozen=True, slots=True)
+class SerialPort:
+    """A serial port of this machine; of one behind USB what its plug says, as far as it says it."""
+
+    url: str
+    description: str = ""
+    serial: str = ""
+    vendor: int | None = None
+    product: int | None = None
+
+
+def serial_ports() -> list[SerialPort]:
+    """The serial ports there are at this moment, in the order of their names. Opens none."""
+    ports = [
+        SerialPort(port.device, port.product or "", port.serial_number or "", port.vid, port.pid)
+        for port in list_ports.comports()
+    ]
+    return sorted(ports, key=lambda port: port.url)
+
+
+def whereabouts(url: str, serial_number: str, *, others: Collection[str] = ()) -> str:
+    """Where the device with this serial number is: on the port that has it, else at its URL.
+
+    The URL also decides where several ports have the number, as those of one adapter with several sockets do. It is
+    the fallback after a change of cables, but never a port that has the number of one of the ``others``: a device that
+    is away must not keep another from its port. Raises CannotOpen then.
+    """
+    if not serial_number and not others:
+        return url
+    # A name that udev keeps (/dev/serial/by-id/…) points at the port's own.
+    named = os.path.realpath(url) if url.startswith("/dev/") else url
+    ports = serial_ports()
+    found = [port.url for port in ports if serial_number and port.serial == serial_number]
+    if found:
+        return url if named in found else found[0]
+    if any(port.url == named and port.serial in others for port in ports):
+        raise CannotOpen(f"{url} is another device's port now, and no port has this one's serial number")
+    return url
+
+
+class Transport(Protocol):
+    """A kind of wire, used by one thread but for :meth:`close`. What fails raises OSError or ValueError."""
+
     def send(self, data: bytes) -> None: ...
 
     def receive(self, seconds: float) -> bytes: ...
@@ -136,33 +185,44 @@ class _Serial:
 class Port:
     """An open wire. Made by :meth:`open`; a context manager."""
 
-    def __init__(self, url: str, transport: _Transport) -> None:
+    def __init__(self, url: str, transport: Transport, *, private: bool = False) -> None:
         self.url = url
         self._transport = transport
+        self._private = private
         self._closed = False
 
     @classmethod
-    def open(cls, url: str, line: SerialLine | None = None) -> Self:
-        """Opens the wire at a URL. Raises CannotOpen."""
+    def open(
+        cls,
+        url: str,
+        line: SerialLine | None = None,
+        *,
+        private: bool = False,
+        others: Mapping[str, Callable[[str], Transport]] | None = None,
+    ) -> Self:
+        """Opens the wire at a URL. ``others`` are kinds of wire of the driver's own, by scheme. Raises CannotOpen."""
         try:
             if url.startswith("socket://"):
                 parts = urlsplit(url)
                 if not parts.hostname or parts.port is None:
                     raise ValueError("an address on the network is socket://host:port")
-                return cls(url, _Tcp(parts.hostname, parts.port))
-            return cls(url, _Serial(url, line or SerialLine()))
+                return cls(url, _Tcp(parts.hostname, parts.port), private=private)
+            scheme, _, rest = url.partition(":")
+            if others and scheme in others:
+                return cls(url, others[scheme](rest), private=private)
+            return cls(url, _Serial(url, line or SerialLine()), private=private)
         except _BROKEN as error:
             raise CannotOpen(f"cannot open {url}: {error}") from error
 
     def write(self, data: bytes) -> None:
         """Hands all the bytes to the wire. Raises WireError, PortClosed."""
-        _log.log(TRAFFIC, "%s > %s", self.url, data.hex())
+        self._trace(">", data)
         try:
             self._transport.send(data)
         except _BROKEN as error:
-            raise self._translated(error, sent=data) from error
+            raise self._translated(error, sent=b"" if self._private else data) from error
         if self._closed:
-            raise PortClosed(f"{self.url} was closed", sent=data)
+            raise PortClosed(f"{self.url} was closed", sent=b"" if self._private else data)
 
     def read(self, within: float) -> bytes:
         """What has arrived, as soon as there is something; nothing when ``within`` seconds have passed, 0 to only look.
@@ -176,7 +236,7 @@ class Port:
         if self._closed:
             raise PortClosed(f"{self.url} was closed", received=data)
         if data:
-            _log.log(TRAFFIC, "%s < %s", self.url, data.hex())
+            self._trace("<", data)
         return data
 
     def close(self) -> None:
@@ -194,6 +254,9 @@ class Port:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _trace(self, way: str, data: bytes) -> None:
+        _log.log(TRAFFIC, "%s %s %s", self.url, way, f"{len(data)} bytes" if self._private else data.hex())
 
     def _translated(self, error: Exception, sent: bytes = b"") -> WireError:
         if self._closed:

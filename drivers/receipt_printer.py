@@ -1,18 +1,18 @@
 """Receipt printers: a picture out, and an honest answer to "did it come out?".
 
-Theory of operation. What is said to a printer is in :mod:`drivers.escpos`. Here is when: a connection is opened for
-each look and for each job, because printers hang up on idle ones (facts/receipts.md, 7), and it is this thread's alone.
+Theory of operation. What is said to a printer is in :mod:`drivers.escpos`. Here is when, by this thread alone. Over the
+network a connection is opened for each look and for each job, because printers hang up on idle ones (facts/receipts.md,
+7). Any other wire stays open: USB is reset and a serial line drops its control lines when it is opened.
 
 After a failure the printer may hold the rest of a receipt, or wait for the rest of a block. It is told to forget it at
 once, or as soon as it is there again: half of somebody's receipt must not come out when the paper is changed, and the
 next one must not begin in the middle of a picture. For the same reason a printer that is met for the first time is told
 so: it may have been left in the middle of something by a program that is no more.
 
-python-escpos is not used, although the tests hold its bytes beside ours: it reads silence as paper, takes a Pillow
-image where there is a picture already, puts a handler on the root logger and leaves a pickle in the temporary folder
-(facts/receipts.md, 5.2 and 7).
+python-escpos says what a printer of a known model is like (:mod:`drivers.printer_models`) and reaches those on USB
+(:mod:`drivers.printer_wires`). What is asked and answered is ours: it reads silence as paper (facts/receipts.md, 5.2).
 
-What a receipt shows is in no log; that it came out, and how far, is.
+What a receipt shows is in no log, not even at the level of bytes, and in no file; that it came out, and how far, is.
 """
 
 from __future__ import annotations
@@ -37,14 +37,24 @@ from drivers.devices import (
     SerialLine,
     WireError,
 )
-from drivers.escpos import ANSWER_WITHIN, PrintFault, PrintReport, forget, print_receipt, query_condition
+from drivers.escpos import (
+    ANSWER_WITHIN,
+    Condition,
+    PrintFault,
+    PrintReport,
+    forget,
+    print_receipt,
+    query_condition,
+    query_pushed_condition,
+)
 from drivers.port import Port
+from drivers.printer_models import printer_model
+from drivers.printer_wires import open_printer
 
 _log = logging.getLogger(__name__)
 
-#: Dots across paper of 80 mm and 58 mm at 203 dpi (facts/receipts.md, 3.2).
+#: Dots across paper of 80 mm at 203 dpi (facts/receipts.md, 3.2).
 WIDTH_80_MM: Final = 576
-WIDTH_58_MM: Final = 384
 
 #: Written at a time: little enough that a serial line takes it in well before the port loses patience.
 _PIECE: Final = 1024
@@ -53,7 +63,9 @@ _REST: Final = 2.0
 
 
 class EscPosPrinter:
-    """A :class:`drivers.devices.ReceiptPrinter` at an address, usually ``socket://host:9100``."""
+    """A :class:`drivers.devices.ReceiptPrinter` at an address: ``socket://host:9100``, a serial port, or one of those
+    in :mod:`drivers.printer_wires`.
+    """
 
     def __init__(
         self,
@@ -61,21 +73,27 @@ class EscPosPrinter:
         *,
         url: str,
         line: SerialLine | None = None,
-        width: int = WIDTH_80_MM,
+        width: int | None = None,
         cutter: bool = True,
+        model: str = "",
         answer_within: float = ANSWER_WITHIN,
     ) -> None:
         """``width`` is that of the paper in dots; without a ``cutter`` the paper is fed to where it is torn.
 
-        ``answer_within`` is the measure of all waiting, in seconds (see :mod:`drivers.escpos`).
+        ``model`` (see :mod:`drivers.printer_models`) says both where they are not given; without either the paper is
+        of 80 mm. ``answer_within`` is the measure of all waiting, in seconds (see :mod:`drivers.escpos`). Raises
+        NotSupported for a model that nobody knows.
         """
+        known = printer_model(model) if model else None
         self._device = device
         self._url = url
         self._line = line
-        self._width = width
-        self._cutter = cutter
+        self._width = width or (known.width if known else None) or WIDTH_80_MM
+        self._cutter = cutter and (known is None or known.cutter)
         self._answer_within = answer_within
         self._status: PrinterStatus | None = None
+        self._stays = not url.startswith("socket://")
+        self._pushes = False
         self._must_forget = True
         self._worked = False
         self._answer_times: deque[float] = deque(maxlen=200)
@@ -103,6 +121,8 @@ class EscPosPrinter:
         """Connects. It may be a printer that never answers, so it cannot be asked to. Raises WireError."""
         with self._connected() as port:
             self._forget(port)
+            if self._run(port, query_condition()) == Condition():
+                self._pushes = self._run(port, query_pushed_condition()) != Condition()
         return Identity()
 
     def poll(self) -> Iterator[DeviceEvent]:
@@ -110,7 +130,7 @@ class EscPosPrinter:
         self._worked = False
         with self._connected() as port:
             self._forget(port)
-            condition = self._run(port, query_condition())
+            condition = self._run(port, query_pushed_condition() if self._pushes else query_condition())
         status = PrinterStatus(self._device, condition.connection, condition.cover, condition.paper)
         if status != self._status:
             self._status = status
@@ -131,7 +151,9 @@ class EscPosPrinter:
                 self._forget(port)
                 report = self._run(port, print_receipt(receipt, cutter=self._cutter))
                 self._must_forget = report.outcome is PrintOutcome.FAILED or report.fault is PrintFault.WIRE
-                if report.fault is not PrintFault.WIRE:
+                if report.fault is PrintFault.WIRE:
+                    self._hang_up()
+                else:
                     self._forget(port)
         except WireError:
             self._must_forget = True
@@ -149,20 +171,30 @@ class EscPosPrinter:
 
     @contextmanager
     def _connected(self) -> Iterator[Port]:
-        if self._closed:
+        """The wire, for as long as nothing is wrong with it."""
+        with self._lock:
+            port, closed = self._port, self._closed
+        if closed:
             raise PortClosed(f"{self._url} was closed")
-        port = Port.open(self._url, self._line)
-        with port:
+        if port is None:
+            port = open_printer(self._url, self._line)
             with self._lock:
-                self._port = port
-                closed = self._closed
-            try:
-                if closed:
-                    raise PortClosed(f"{self._url} was closed")
-                yield port
-            finally:
-                with self._lock:
-                    self._port = None
+                self._port, closed = port, self._closed
+        well = False
+        try:
+            if closed:
+                raise PortClosed(f"{self._url} was closed")
+            yield port
+            well = True
+        finally:
+            if not (well and self._stays):
+                self._hang_up()
+
+    def _hang_up(self) -> None:
+        with self._lock:
+            port, self._port = self._port, None
+        if port is not None:
+            port.close()
 
     def _forget(self, port: Port) -> None:
         """Whatever the printer holds from before this program came to it, or from a receipt that failed, goes."""

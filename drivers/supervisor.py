@@ -25,9 +25,9 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Generic, Self, TypeVar
@@ -65,6 +65,7 @@ class Health:
 
     ``since`` is when it came into its state, aware, UTC. ``code`` and ``reason`` say why it is lost. ``losses``
     counts how often it was lost since the start, ``attempts`` how often opening has failed since it was last well.
+    ``errors`` counts by code what it was lost with and what its commands were refused with, not the attempts between.
     ``answer_p50`` and ``answer_p95`` are seconds from question to answer, None for a device that is never asked or
     not there.
     """
@@ -79,6 +80,7 @@ class Health:
     attempts: int = 0
     answer_p50: float | None = None
     answer_p95: float | None = None
+    errors: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +168,11 @@ class Supervised(Generic[D]):
             try:
                 self._live()
             except DeviceError as error:
-                code, reason = error.code, str(error)
-            except Exception:  # noqa: BLE001 - logged below
+                code, reason = _code(error), str(error)
+            except Exception as error:  # noqa: BLE001 - logged below
                 # Any other device must go on, and this one gets another chance.
                 _log.exception("%s: a defect of the driver", self.device)
-                code, reason = "defect", "a defect of the driver; the log has it"
+                code, reason = _code(error), "a defect of the driver; the log has it"
             else:
                 break
             if self._stopping.is_set():
@@ -236,6 +238,8 @@ class Supervised(Generic[D]):
             job.future.set_exception(error)
             if isinstance(error, WireError):
                 raise
+            with self._lock:
+                self._health = replace(self._health, errors=_counted(self._health.errors, _code(error)))
         else:
             job.future.set_result(result)
         finally:
@@ -284,6 +288,7 @@ class Supervised(Generic[D]):
                 reason=reason,
                 losses=before.losses + (not again),
                 attempts=before.attempts + 1,
+                errors=before.errors if again else _counted(before.errors, code),
             )
         self._refuse_jobs("is not there")
         if not again:
@@ -336,6 +341,14 @@ class Supervisor:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, DeviceError) else "defect"
+
+
+def _counted(errors: Mapping[str, int], code: str) -> Mapping[str, int]:
+    return {**errors, code: errors.get(code, 0) + 1}
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float:

@@ -57,14 +57,43 @@ class TagProtocol(Protocol):
         """What is in the field now."""
         ...
 
+    @property
+    def most_blocks(self) -> int:
+        """How many blocks the reader takes in one command, of 4 bytes each."""
+        ...
+
     def read_blocks(self, uid: Uid, first: int, count: int) -> Command[bytes]:
-        """The bytes of some blocks, in the order of the tag's memory."""
+        """The bytes of at most ``most_blocks`` blocks, in the order of the tag's memory."""
+        ...
+
+    def locked_blocks(self, uid: Uid, first: int, count: int) -> Command[frozenset[int]]:
+        """Which of at most ``most_blocks`` blocks can never be written again."""
+        ...
+
+    def write_blocks(self, uid: Uid, first: int, data: bytes) -> Command[None]:
+        """Writes at most ``most_blocks`` whole blocks, in the order of the tag's memory.
+
+        The reader writes one after the other, because chips know no write of several: a refusal may come when those
+        before are written. NOT_SUPPORTED from a reader that leaves the repetition to its host.
+        """
         ...
 
     def system_information(self, uid: Uid) -> Command[SystemInformation]:
-        """What the tag says of itself, its AFI among it."""
+        """What the tag says of itself."""
+        ...
+
+    def read_afi(self, uid: Uid) -> Command[int]:
+        """The AFI, by the shortest way the reader has."""
         ...
 
     def write_afi(self, uid: Uid, afi: int) -> Command[None]:
         """Writes the AFI. Without an error the reader says that it is written."""
+        ...
+
+    def read_eas(self, uid: Uid) -> Command[bool]:
+        """Whether the chip shouts at a gate. A chip that is silent is asked whether it is there at all."""
+        ...
+
+    def write_eas(self, uid: Uid, on: bool) -> Command[None]:
+        """Sets or resets EAS. Without an error the reader says that it is done."""
         ...

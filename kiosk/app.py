@@ -15,9 +15,11 @@ from typing import Any
 from kivy.app import App
 from kivy.clock import Clock
 from kivy.core.audio import SoundLoader
+from kivy.core.window import Window
 
 from kiosk.screens.root import KioskRoot
 from kiosk.screens.sound import sound_file
+from kiosk.screens.wedge import WedgeKeys
 from kiosk.views import Touch, View
 
 
@@ -41,6 +43,7 @@ class KioskApp(App):
         self._latest: View | None = None
         self._lock = threading.Lock()
         self._sounds: dict[str, Any] = {}
+        self._keys = WedgeKeys(Window)
         self.drawn_at = 0.0
 
     @property
@@ -54,10 +57,12 @@ class KioskApp(App):
 
     def on_start(self) -> None:
         """The window is there: let the session begin."""
+        self._keys.begin()
         self._begin()
 
     def on_stop(self) -> None:
         """The window is closed: let everything go."""
+        self._keys.end()
         self._end()
 
     # --- from the session's thread ------------------------------------------------------------------------------------

@@ -9,12 +9,15 @@ from __future__ import annotations
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from config.station import home_folder
+from kiosk.command_parts import Json, end, example, home_of
+from kiosk.device_commands import add_devices
 from kiosk.i18n import _
+from kiosk.tag_commands import add_tags
 from kiosk.terminal import Answers
 from sync.circulation.model import ServiceMode
 
@@ -27,7 +30,6 @@ class Profile(StrEnum):
     SMALL = "small"
 
 
-Json = Annotated[bool, typer.Option("--json", help=_("Print one JSON document for a machine to read."))]
 DryRun = Annotated[bool, typer.Option("--dry-run", help=_("Read and report everything, write nothing."))]
 Patron = Annotated[str, typer.Argument(metavar=_("PATRON"), help=_("The reader's card number."))]
 Items = Annotated[list[str], typer.Argument(metavar=_("ITEM…"), help=_("Barcodes (accession numbers), one or more."))]
@@ -40,19 +42,19 @@ def application() -> typer.Typer:
     app = typer.Typer(
         name="tramsach",
         help=_("Trạm Sách: lending, returns and catalogue of a library station."),
-        epilog=_example("tramsach demo"),
+        epilog=example("tramsach demo"),
         invoke_without_command=True,
         pretty_exceptions_enable=False,
     )
     app.callback()(_main)
     app.command(
         help=_("A whole library to try: a kiosk with simulated devices, 300 titles, 60 invented readers."),
-        epilog=_example("tramsach demo --lang en"),
+        epilog=example("tramsach demo --lang en"),
         rich_help_panel=_("Start here"),
     )(demo)
     app.command(
         help=_("The touchscreen station of this folder."),
-        epilog=_example("tramsach kiosk --window"),
+        epilog=example("tramsach kiosk --window"),
         rich_help_panel=_("Start here"),
     )(kiosk)
     _add_desk(app)
@@ -102,7 +104,7 @@ def demo(
 
     say = Answers()
     show.demo(say, desk=desk, headless=headless, out=out, keep=keep, profile=profile.value)
-    _end(say)
+    end(say)
 
 
 def kiosk(
@@ -112,8 +114,8 @@ def kiosk(
     from kiosk import touchscreen
 
     say = Answers()
-    touchscreen.run(say, _home(context), fullscreen=not window)
-    _end(say)
+    touchscreen.run(say, home_of(context), fullscreen=not window)
+    end(say)
 
 
 # --- the desk ---------------------------------------------------------------------------------------------------------
@@ -131,16 +133,16 @@ def checkout(
     from kiosk import desk
 
     say = Answers(as_json=as_json)
-    desk.checkout(say, _home(context), patron, items, mode)
-    _end(say)
+    desk.checkout(say, home_of(context), patron, items, mode)
+    end(say)
 
 
 def checkin(context: typer.Context, items: Items, as_json: Json = False) -> None:
     from kiosk import desk
 
     say = Answers(as_json=as_json)
-    desk.checkin(say, _home(context), items)
-    _end(say)
+    desk.checkin(say, home_of(context), items)
+    end(say)
 
 
 def renew(
@@ -155,16 +157,16 @@ def renew(
     from kiosk import desk
 
     say = Answers(as_json=as_json)
-    desk.renew(say, _home(context), patron, items or ())
-    _end(say)
+    desk.renew(say, home_of(context), patron, items or ())
+    end(say)
 
 
 def account(context: typer.Context, patron: Patron, as_json: Json = False) -> None:
     from kiosk import desk
 
     say = Answers(as_json=as_json)
-    desk.account(say, _home(context), patron)
-    _end(say)
+    desk.account(say, home_of(context), patron)
+    end(say)
 
 
 def undo(
@@ -174,16 +176,16 @@ def undo(
     from kiosk import desk
 
     say = Answers()
-    desk.undo(say, _home(context), entry)
-    _end(say)
+    desk.undo(say, home_of(context), entry)
+    end(say)
 
 
 def pay(context: typer.Context, fee: Fee, amount: Amount = None) -> None:
     from kiosk import desk
 
     say = Answers()
-    desk.settle_fee(say, _home(context), fee, amount, None)
-    _end(say)
+    desk.settle_fee(say, home_of(context), fee, amount, None)
+    end(say)
 
 
 def waive(
@@ -197,40 +199,38 @@ def waive(
     from kiosk import desk
 
     say = Answers()
-    desk.settle_fee(say, _home(context), fee, amount, reason)
-    _end(say)
+    desk.settle_fee(say, home_of(context), fee, amount, reason)
+    end(say)
 
 
 def _add_desk(app: typer.Typer) -> None:
     panel = _("Desk")
     app.command(
         help=_("Lend items to a reader."),
-        epilog=_example("tramsach checkout TN000101 TN.00011 TN.00081"),
+        epilog=example("tramsach checkout TN000101 TN.00011 TN.00081"),
         rich_help_panel=panel,
     )(checkout)
-    app.command(help=_("Take items back."), epilog=_example("tramsach checkin TN.00011"), rich_help_panel=panel)(
-        checkin
-    )
+    app.command(help=_("Take items back."), epilog=example("tramsach checkin TN.00011"), rich_help_panel=panel)(checkin)
     app.command(
         help=_("Renew what a reader has: some items, or everything."),
-        epilog=_example("tramsach renew TN000101"),
+        epilog=example("tramsach renew TN000101"),
         rich_help_panel=panel,
     )(renew)
     app.command(
         help=_("Show a reader's loans, holds and fees."),
-        epilog=_example("tramsach account TN000101 --json"),
+        epilog=example("tramsach account TN000101 --json"),
         rich_help_panel=panel,
     )(account)
     app.command(
         help=_("Undo a checkout, checkin or renewal that was the last act on its item."),
-        epilog=_example("tramsach undo 1042"),
+        epilog=example("tramsach undo 1042"),
         rich_help_panel=panel,
     )(undo)
     fees = typer.Typer(help=_("Take or waive what a reader owes."), no_args_is_help=True)
-    fees.command(help=_("Take money for a fee."), epilog=_example("tramsach fees pay 3f2a9c41d07be865 --amount 5000"))(
+    fees.command(help=_("Take money for a fee."), epilog=example("tramsach fees pay 3f2a9c41d07be865 --amount 5000"))(
         pay
     )
-    fees.command(help=_("Forgive a fee."), epilog=_example("tramsach fees waive 3f2a9c41d07be865 --reason 'ốm'"))(waive)
+    fees.command(help=_("Forgive a fee."), epilog=example("tramsach fees waive 3f2a9c41d07be865 --reason 'ốm'"))(waive)
     app.add_typer(fees, name="fees", rich_help_panel=panel)
 
 
@@ -252,8 +252,8 @@ def import_titles(
     from kiosk import catalogue
 
     say = Answers(as_json=as_json)
-    catalogue.import_titles(say, _home(context), files, mapping, dry_run=dry_run)
-    _end(say)
+    catalogue.import_titles(say, home_of(context), files, mapping, dry_run=dry_run)
+    end(say)
 
 
 def import_readers(
@@ -273,8 +273,8 @@ def import_readers(
     from kiosk import catalogue
 
     say = Answers(as_json=as_json)
-    catalogue.import_readers(say, _home(context), files, mapping, dry_run=dry_run)
-    _end(say)
+    catalogue.import_readers(say, home_of(context), files, mapping, dry_run=dry_run)
+    end(say)
 
 
 def forget(
@@ -285,8 +285,8 @@ def forget(
     from kiosk import catalogue
 
     say = Answers()
-    catalogue.forget(say, _home(context), patron, yes=yes)
-    _end(say)
+    catalogue.forget(say, home_of(context), patron, yes=yes)
+    end(say)
 
 
 def search(
@@ -302,15 +302,15 @@ def search(
     from kiosk import catalogue
 
     say = Answers(as_json=as_json)
-    catalogue.search(say, _home(context), " ".join(words), limit=limit, page=page)
-    _end(say)
+    catalogue.search(say, home_of(context), " ".join(words), limit=limit, page=page)
+    end(say)
 
 
 def _add_catalogue(app: typer.Typer) -> None:
     panel = _("Catalogue and readers")
     app.command(
         help=_("Find titles, with or without diacritics."),
-        epilog=_example("tramsach search truyen kieu"),
+        epilog=example("tramsach search truyen kieu"),
         rich_help_panel=panel,
     )(search)
     titles = typer.Typer(help=_("The catalogue: titles and items."), no_args_is_help=True)
@@ -318,18 +318,18 @@ def _add_catalogue(app: typer.Typer) -> None:
     titles.command(
         "import",
         help=_("Bring in a catalogue from another system; nothing comes in twice."),
-        epilog=_example("tramsach catalogue import export.mrc --mapping koha --dry-run"),
+        epilog=example("tramsach catalogue import export.mrc --mapping koha --dry-run"),
     )(import_titles)
     app.add_typer(titles, name="catalogue", rich_help_panel=panel)
     patrons = typer.Typer(help=_("Readers: import a list, forget one."), no_args_is_help=True)
     patrons.command(
         "import",
         help=_("Bring in readers from a list; nobody comes in twice."),
-        epilog=_example("tramsach patrons import ban-doc.xlsx"),
+        epilog=example("tramsach patrons import ban-doc.xlsx"),
     )(import_readers)
     patrons.command(
         help=_("Erase a reader who has nothing out and owes nothing."),
-        epilog=_example("tramsach patrons forget TN000101"),
+        epilog=example("tramsach patrons forget TN000101"),
     )(forget)
     app.add_typer(patrons, name="patrons", rich_help_panel=panel)
 
@@ -345,8 +345,8 @@ def check(context: typer.Context, as_json: Json = False) -> None:
     from kiosk import settings
 
     say = Answers(as_json=as_json)
-    settings.check(say, _home(context))
-    _end(say)
+    settings.check(say, home_of(context))
+    end(say)
 
 
 def show(
@@ -365,8 +365,8 @@ def show(
     from kiosk import settings
 
     say = Answers(as_json=as_json)
-    settings.show(say, _home(context), category, item_type, branch)
-    _end(say)
+    settings.show(say, home_of(context), category, item_type, branch)
+    end(say)
 
 
 def holidays(
@@ -376,8 +376,8 @@ def holidays(
     from kiosk import settings
 
     say = Answers()
-    settings.holidays(say, _home(context), years)
-    _end(say)
+    settings.holidays(say, home_of(context), years)
+    end(say)
 
 
 def doctor(
@@ -393,15 +393,15 @@ def doctor(
     from kiosk import doctor as work
 
     say = Answers(as_json=as_json)
-    work.doctor(say, _home(context), confirm_clock=confirm_clock)
-    _end(say)
+    work.doctor(say, home_of(context), confirm_clock=confirm_clock)
+    end(say)
 
 
 def _add_station(app: typer.Typer) -> None:
     panel = _("Station")
     app.command(
         help=_("Look the station over: one page that says what is wrong and what to do."),
-        epilog=_example("tramsach doctor"),
+        epilog=example("tramsach doctor"),
         rich_help_panel=panel,
     )(doctor)
     config = typer.Typer(
@@ -410,25 +410,12 @@ def _add_station(app: typer.Typer) -> None:
     config.command(help=_("Check all settings and rules; every mistake is named at once."))(check)
     config.command(
         help=_("Show the settings, or one loan policy, with the origin of each value."),
-        epilog=_example("tramsach config show --category child --item-type book"),
+        epilog=example("tramsach config show --category child --item-type book"),
     )(show)
     config.command(
         help=_("Write the public holidays of some years to the station's calendar."),
-        epilog=_example("tramsach config holidays 2026 2027"),
+        epilog=example("tramsach config holidays 2026 2027"),
     )(holidays)
     app.add_typer(config, name="config", rich_help_panel=panel)
-
-
-def _home(context: typer.Context) -> Path:
-    found = context.find_object(Path)
-    if found is None:
-        raise RuntimeError("a command ran without the application's own options")
-    return found
-
-
-def _example(command: str) -> str:
-    return _("Example: {command}").format(command=command)
-
-
-def _end(say: Answers) -> NoReturn:
-    raise typer.Exit(say.code)
+    add_devices(app, panel)
+    add_tags(app, panel)

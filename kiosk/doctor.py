@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from config.devices import DEVICES_FILE
 from config.loader import Problems
 from config.phrase import Phrase
 from config.station import Station, home_folder
+from drivers.registry import load_registry, read_devices
+from kiosk.devices import lost_devices
 from kiosk.i18n import _, language
 from kiosk.screens.theme import READING_MM, cap_height_mm, cap_height_needed_mm, profile
 from kiosk.station import desk, onlooker, read_settings
@@ -79,6 +81,7 @@ def examine(folder: Path) -> Iterator[Finding]:
         yield Finding("holidays", Level.OK, Phrase(f"Lịch nghỉ lễ đến {until}.", f"Public holidays until {until}."))
     if (folder / DEVICES_FILE).exists():
         yield _letters(settings.station.value)
+        yield from _devices(folder)
     yield from check(folder)
     try:
         with onlooker(folder) as view:
@@ -118,6 +121,22 @@ def examine(folder: Path) -> Iterator[Finding]:
             Level.NOTICE,
             Phrase(f"{n} chip chờ kích hoạt lại an ninh.", f"{n} tags wait to be secured again."),
         )
+
+
+def _devices(folder: Path) -> Iterator[Finding]:
+    """The devices' settings, and those that a kiosk which runs now is without."""
+    devices = read_devices(folder, load_registry())
+    if isinstance(devices, Problems):
+        for problem in devices:
+            yield Finding("devices", Level.FAILURE, Phrase(problem.say("vi"), problem.say("en")))
+        return
+    lost = list(lost_devices(folder, devices.value, datetime.now(UTC)))
+    for advice in lost:
+        yield Finding("devices", Level.FAILURE, advice)
+    if not lost:
+        n = len(devices.value.devices)
+        right = Phrase(f"Thiết lập của {n} thiết bị đều đúng.", f"The settings of {n} devices are right.")
+        yield Finding("devices", Level.OK, right)
 
 
 def _line(folder: Path, words: str) -> str:

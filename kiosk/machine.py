@@ -1,6 +1,7 @@
 """A kiosk put together: settings, ledger, devices and the session that moves them. No screen.
 
-The one place that knows which driver a name in ``devices.toml`` stands for.
+Every device of ``devices.toml`` is opened and watched, each in a thread of its own. Readers of cards and codes may be
+several, and all of them are heard; a visit works with one pad and one printer, the first of the file.
 """
 
 from __future__ import annotations
@@ -8,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from config.devices import Devices
-from drivers.barcodes import LineScanner
-from drivers.devices import Raster
-from drivers.feig import Feig
-from drivers.nfc_cards import NfcReader
-from drivers.pad import Pad
-from drivers.receipt_printer import EscPosPrinter
+from drivers.devices import DeviceBack, DeviceEvent, DeviceLost, Raster, ReceiptPrinter, RfidPad
+from drivers.health import HealthKeeper
+from drivers.registry import Kind, Registry, load_registry
 from drivers.supervisor import Supervised, Supervisor
+from kiosk.exchange import Keeper
 from kiosk.flows.messages import ReceiptFacts
 from kiosk.flows.state import PinMode, Setup
 from kiosk.session import Hands, Session
@@ -29,23 +28,22 @@ from sync.store.view import Clock
 Render = Callable[[ReceiptFacts, int], Raster]
 
 
-def setup_of(settings: Settings, devices: Devices) -> Setup:
+def setup_of(settings: Settings, devices: Devices, registry: Registry) -> Setup:
     """What the settings say of visits; a device that is not there has an empty name."""
     station = settings.station.value
 
-    def name(driver: str) -> str:
-        found = devices.of_driver(driver)
-        return found.name if found else ""
+    def name(kind: Kind) -> str:
+        return next((device.name for device in registry.of_kind(devices, kind)), "")
 
     return Setup(
         library=settings.rules.rules.network.name(station.branch),
         branch=station.branch,
         language=station.language,
         pin=PinMode(station.pin),
-        pad=name("feig"),
-        reader=name("nfc"),
-        scanner=name("scanner"),
-        printer=name("escpos"),
+        pad=name(Kind.PAD),
+        reader=name(Kind.CARD_READER),
+        scanner=name(Kind.SCANNER),
+        printer=name(Kind.PRINTER),
         barcode_items=station.barcode_items,
     )
 
@@ -58,6 +56,7 @@ class Machine:
         settings: Settings,
         devices: Devices,
         *,
+        registry: Registry | None = None,
         show: Callable[[View], None] = lambda _view: None,
         play: Callable[[str], None] = lambda _sound: None,
         render: Render | None = None,
@@ -65,11 +64,17 @@ class Machine:
     ) -> None:
         station = settings.station.value
         self._devices = devices
+        self._registry = registry or load_registry()
         self._staff_pin = station.staff_pin.reveal() if station.staff_pin else None
         self._play, self._render = play, render
         opened = partial(open_ledger, settings, command="tramsach kiosk", clock=clock)
-        self.session = Session(setup_of(settings, devices), opened, show)
-        self._supervisor = Supervisor(self.session.post)
+        self._setup = setup_of(settings, devices, self._registry)
+        self.session = Session(self._setup, opened, show)
+        self._supervisor = Supervisor(self._heard)
+        self._home = settings.home
+        place = settings.headquarters
+        self._keeper = Keeper(settings.home, self.session.post) if place is not None and place.url else None
+        self._health = HealthKeeper(settings.home, devices, self._supervisor.health)
 
     def __enter__(self) -> Self:
         self.begin()
@@ -82,27 +87,24 @@ class Machine:
 
     def begin(self) -> None:
         """Open the devices and the ledger, and start."""
-        pad: Supervised[Pad] | None = None
-        printer: Supervised[EscPosPrinter] | None = None
-        width = 576
-        for device in self._devices.devices:
-            match device.driver:
-                case "feig":
-                    pad = self._supervisor.add(device.name, partial(Pad.open, url=device.url, protocol=Feig()))
-                case "escpos":
-                    width = device.width
-                    printer = self._supervisor.add(
-                        device.name, partial(EscPosPrinter, url=device.url, width=device.width)
-                    )
-                case "nfc":
-                    self._supervisor.add(device.name, partial(NfcReader.open, url=device.url))
-                case "scanner":
-                    self._supervisor.add(device.name, partial(LineScanner.open, url=device.url))
-        render = None if self._render is None else partial(_at_width, self._render, width)
-        self.session.begin(Hands(pad, printer, render, self._play, self._staff_pin))
+        self._home.mkdir(parents=True, exist_ok=True)
+        opened = {
+            device.name: self._supervisor.add(device.name, self._registry.connector(device, self._devices))
+            for device in self._devices.devices
+        }
+        # A driver of a kind has the methods of that kind: the conformance suites see to it.
+        pad = cast("Supervised[RfidPad] | None", opened.get(self._setup.pad))
+        printer = cast("Supervised[ReceiptPrinter] | None", opened.get(self._setup.printer))
+        self.session.begin(Hands(pad, printer, self._render, self._play, self._staff_pin, self._online))
+        if self._keeper is not None:
+            self._keeper.begin()
+        self._health.begin()
 
     def end(self) -> None:
         """Let go of devices and ledger."""
+        self._health.end()
+        if self._keeper is not None:
+            self._keeper.end()
         self._supervisor.stop()
         self.session.stop()
 
@@ -110,6 +112,10 @@ class Machine:
         """A finger let go of something."""
         self.session.post(touch)
 
+    def _online(self) -> bool | None:
+        return None if self._keeper is None else self._keeper.state.online
 
-def _at_width(render: Render, width: int, facts: ReceiptFacts) -> Raster:
-    return render(facts, width)
+    def _heard(self, event: DeviceEvent) -> None:
+        self.session.post(event)
+        if isinstance(event, DeviceLost | DeviceBack):
+            self._health.news()

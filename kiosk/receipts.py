@@ -20,7 +20,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import Enum
 from functools import cache, lru_cache, partial
 from io import BytesIO
@@ -39,12 +39,15 @@ from sync.circulation.blocks import Block, day
 from sync.circulation.model import LOCAL_ZONE
 from sync.text import nfc
 
-#: The widths of paper there are, in dots, each with its margin (facts/receipts.md, section 3.2).
-MARGINS = {576: 28, 512: 28, 384: 16}
-#: The longest address, in bytes: its QR code (level M, version 10) still has 5 dots a module on the narrowest paper.
+#: The widths of paper that a receipt can be drawn for, in dots: from rolls of 58 mm at 180 dpi to 112 mm at 203 dpi.
+#: Usual are 576, 512 and 384 (facts/receipts.md, section 3.2).
+NARROWEST, WIDEST = 360, 896
+#: The longest address, in bytes: its QR code (level M, version 10) still has 5 dots a module on paper of 384 dots.
 LONGEST_ADDRESS = 213
 
 _SILENT = Phrase("", "")
+#: Of each kind of mark one: those that a printer with a wrong code page or a worn head loses first.
+_LETTERS = "Ắ ằ ộ ữ đ Đ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,9 @@ class ReceiptHead:
 def render(facts: ReceiptFacts, head: ReceiptHead, *, width: int) -> Raster:
     """The receipt of a visit, in the language of the visit, on paper so many dots wide.
 
-    Raises ``ValueError`` for a width that is not in :data:`MARGINS`, for a receipt without lines and for a time without
-    a zone; ``OSError`` for a language that is not shipped.
+    Raises ``ValueError`` for paper narrower than :data:`NARROWEST` or wider than :data:`WIDEST`, for a receipt without
+    lines and for a time without a zone; ``OSError`` for a language that is not shipped.
     """
-    if width not in MARGINS:
-        raise ValueError(f"paper is {', '.join(map(str, MARGINS))} dots wide, not {width}")
     if not facts.lines:
         raise ValueError("a receipt without lines says nothing")
     if facts.at.tzinfo is None:
@@ -103,6 +104,39 @@ def render(facts: ReceiptFacts, head: ReceiptHead, *, width: int) -> Raster:
     _service(sheet, facts, head, _, renewable=bool(dues))
     sheet.text(_("Thank you!"), _STRONG, _Align.CENTRE)
     sheet.skip(16)
+    sheet.hem()
+    return sheet.raster()
+
+
+def test_page(language: str, width: int, *, device: str, at: datetime) -> Raster:
+    """The page that shows whether a printer prints receipts right: edges, letters, every dot of its head, a code.
+
+    ``device`` is its name in the settings. Raises as :func:`render` does.
+    """
+    if at.tzinfo is None:
+        raise ValueError("the time of a test page needs a zone")
+    _ = words(language)
+    when = f"{day(at.astimezone(LOCAL_ZONE).date())} {at.astimezone(LOCAL_ZONE):%H:%M}"
+    sheet = _Sheet(width)
+    sheet.hem()
+    sheet.skip(18)
+    sheet.text(_("Test page"), _HEADER, _Align.CENTRE)
+    sheet.joined([nfc(device), when], _BODY)
+    sheet.skip(14)
+    sheet.ruler()
+    sheet.skip(4)
+    sheet.text(_("{width} dots: the ruler ends at both edges.").format(width=width), _BODY, _Align.CENTRE, most=None)
+    sheet.skip(14)
+    for style in (_BODY, _TITLE, _DUE):
+        sheet.text(_LETTERS, style, _Align.CENTRE)
+    sheet.text(_("No letter has lost a mark."), _BODY, _Align.CENTRE, most=None)
+    sheet.skip(14)
+    sheet.bar()
+    sheet.skip(4)
+    sheet.text(_("No white line runs down through the bar."), _BODY, _Align.CENTRE, most=None)
+    with sheet.beside_code(f"{width} {when}"):
+        sheet.text(_("A telephone reads this code."), _BODY, most=None)
+    sheet.skip(8)
     sheet.hem()
     return sheet.raster()
 
@@ -137,7 +171,7 @@ def _letterhead(sheet: _Sheet, facts: ReceiptFacts, head: ReceiptHead, _: _Words
 def _item(sheet: _Sheet, line: ReceiptLine, _: _Words) -> None:
     due = _("Due {date}").format(date=day(line.due)) if line.due else ""
     sheet.text(nfc(line.title), _TITLE, most=2)
-    sheet.pair((nfc(line.item_id), _BODY), (due, _TITLE), apart=sheet.narrow)
+    sheet.run_in((due, _TITLE), (nfc(line.item_id), _BODY))
     sheet.skip(4)
     sheet.dotted_rule()
     sheet.skip(7)
@@ -199,18 +233,21 @@ def _service(sheet: _Sheet, facts: ReceiptFacts, head: ReceiptHead, _: _Words, *
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """A weight of the typeface and a size in dots (tokens: ``type.receipt``). Below Medium, strokes break up."""
+    """A weight of the typeface and a size in dots. Below Medium, strokes break up.
+
+    The sizes are six sevenths of the tokens' (``type.receipt``): in those five items would be more than 40 kB.
+    """
 
     weight: str
     size: int
 
 
-_HEADER = _Style("Bold", 34)
-_HEADING = _Style("ExtraBold", 30)
-_TITLE = _Style("Bold", 28)
-_BODY = _Style("Medium", 24)
-_STRONG = _Style("Bold", 24)
-_DUE = _Style("ExtraBold", 46)
+_HEADER = _Style("Bold", 30)
+_HEADING = _Style("ExtraBold", 26)
+_TITLE = _Style("Bold", 24)
+_BODY = _Style("Medium", 22)
+_STRONG = _Style("Bold", 22)
+_DUE = _Style("ExtraBold", 40)
 
 #: The room of an ordinary line above and below its baseline, in em.
 _RISE, _DROP = 0.98, 0.27
@@ -260,12 +297,16 @@ def _stretches(text: str, style: _Style) -> tuple[tuple[str, ImageFont.FreeTypeF
     return tuple((run.text, _font(run.face.path, style.size)) for run in runs(text, _chain(style.weight)))
 
 
+_Part = tuple[str, _Style]
+
+
 def _width(text: str, style: _Style) -> float:
     return sum(_length(stretch, font) for stretch, font in _stretches(text, style))
 
 
-def _typeset(text: str, style: _Style) -> _Line:
-    stretches = _stretches(text, style)
+def _typeset(*parts: _Part) -> _Line:
+    stretches = tuple(stretch for text, style in parts for stretch in _stretches(text, style))
+    size = max(style.size for _text, style in parts)
     pen, inks = 0.0, [(0.0, 0.0, 0.0, 0.0)]
     for stretch, font in stretches:
         left, top, right, bottom = font.getbbox(stretch, anchor="ls")
@@ -275,8 +316,8 @@ def _typeset(text: str, style: _Style) -> _Line:
     return _Line(
         stretches,
         width=pen,
-        rise=math.ceil(max(_RISE * style.size, 1 - min(tops))),
-        drop=math.ceil(max(_DROP * style.size, 1 + max(bottoms))),
+        rise=math.ceil(max(_RISE * size, 1 - min(tops))),
+        drop=math.ceil(max(_DROP * size, 1 + max(bottoms))),
         first=math.floor(min(firsts)),
         last=math.ceil(max(lasts)),
     )
@@ -287,12 +328,14 @@ def _typeset(text: str, style: _Style) -> _Line:
 _INK = 255
 #: Blank paper above the first hem and below the last, in dots.
 _EDGE = 14
-#: Below this width a number and its due date stand on two lines.
+#: The margins of paper narrower than this are the smaller ones.
 _NARROW = 480
 #: The hem: half a diamond's diagonal, and how far apart diamonds stand (tokens: ``brocade.receipt``).
 _HALF, _EVERY = 9, 64
 #: Dots of a QR module where there is room for so many, and the quiet zone in modules (ISO/IEC 18004).
-_MODULE, _QUIET = 7, 4
+_MODULE, _QUIET = 5, 4
+#: Between two texts on one line.
+_APART = "   "
 #: The least room in dots for a text beside a code.
 _COLUMN = 200
 
@@ -309,9 +352,11 @@ class _Sheet:
     """Paper that is filled from the top down: the next mark goes to ``y``, texts keep to ``left`` and ``right``."""
 
     def __init__(self, width: int) -> None:
+        if not NARROWEST <= width <= WIDEST:
+            raise ValueError(f"paper is {NARROWEST} to {WIDEST} dots wide, not {width}")
         self.width = width
-        self.narrow = width < _NARROW
-        self.left, self.right = MARGINS[width], width - MARGINS[width]
+        margin = 16 if width < _NARROW else 28
+        self.left, self.right = margin, width - margin
         self.y = _EDGE
         self._marks: list[Callable[[ImageDraw.ImageDraw], None]] = []
 
@@ -322,7 +367,7 @@ class _Sheet:
         """A text in at most so many lines, evenly filled and cut at a word; ``None`` for as many as it takes."""
         room, measure = self.right - self.left, partial(_width, style=style)
         for line in break_lines(text, room, measure, most or len(text), even=most is not None):
-            self._write((_typeset(line, style), align))
+            self._write((_typeset((line, style)), align))
 
     def joined(self, parts: Sequence[str], style: _Style, *, between: str = " · ") -> None:
         """Short texts in the middle, on one line if they fit there and else each on its own; empty ones left out."""
@@ -331,14 +376,22 @@ class _Sheet:
         for text in [together] if fits else parts:
             self.text(text, style, _Align.CENTRE, most=2)
 
-    def pair(self, one: tuple[str, _Style], other: tuple[str, _Style], *, apart: bool = False) -> None:
-        """A text at the left and one at the right; below each other if they must stand ``apart`` or do not fit."""
-        needed = _width(*one) + one[1].size + _width(*other)
-        if apart or needed > self.right - self.left:
-            self.text(*one, most=2)
-            self.text(*other, _Align.LEFT if apart else _Align.RIGHT)
+    def pair(self, one: _Part, other: _Part) -> None:
+        """A text at the left and one at the right; below each other if they do not fit."""
+        if _width(*one) + one[1].size + _width(*other) <= self.right - self.left:
+            self._write((_typeset(one), _Align.LEFT), (_typeset(other), _Align.RIGHT))
         else:
-            self._write((_typeset(*one), _Align.LEFT), (_typeset(*other), _Align.RIGHT))
+            self.text(*one, most=2)
+            self.text(*other, _Align.RIGHT)
+
+    def run_in(self, one: _Part, other: _Part) -> None:
+        """A text with another close behind it, or below it if it does not fit. White at the right costs no bytes."""
+        behind = (_APART + other[0], other[1])
+        if one[0] and _width(*one) + _width(*behind) <= self.right - self.left:
+            self._write((_typeset(one, behind), _Align.LEFT))
+        else:
+            self.text(*one, most=2)
+            self.text(*other, most=2)
 
     def rule(self) -> None:
         self._fill(self.left, self.y, self.right - self.left, 3)
@@ -349,14 +402,25 @@ class _Sheet:
             self._fill(x, self.y, min(4, self.right - x), 2)
         self.y += 2
 
+    def ruler(self) -> None:
+        """From edge to edge, margins and all: a tick every 8 dots, which is 1 mm at 203 dpi, longer every 5 and 10."""
+        for x in (*range(0, self.width - 1, 8), self.width - 2):
+            self._fill(x, self.y, 2, 24 if x % 80 == 0 or x == self.width - 2 else 16 if x % 40 == 0 else 8)
+        self.y += 24
+
+    def bar(self) -> None:
+        """Black from edge to edge: where the head has a dead dot it shows."""
+        self._fill(0, self.y, self.width, 24)
+        self.y += 24
+
     def hem(self) -> None:
         """A row of diamonds with three squares between each two."""
-        middle = self.y + _HALF
-        for x in range(_EVERY // 2, self.width, _EVERY):
+        middle, start = self.y + _HALF, self.width % _EVERY // 2
+        for x in range(start + _EVERY // 2, self.width - start, _EVERY):
             for row in range(_HALF):
                 for y in (middle - 1 - row, middle + row):
                     self._fill(x - _HALF + row, y, 2 * (_HALF - row), 1)
-        for x in range(_EVERY, self.width, _EVERY):
+        for x in range(start + _EVERY, self.width - start - _EVERY // 2, _EVERY):
             for left, side in ((-10, 4), (-3, 6), (6, 4)):
                 self._fill(x + left, middle - 3, side, 6)
         self.y += 2 * _HALF

@@ -42,6 +42,12 @@ class Answers:
         if self.as_json:
             sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
+    def line(self, text: str) -> None:
+        """One line of an answer that goes on, at once, with ``--json`` only."""
+        if self.as_json:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+
     def fail(self, sentence: str | Phrase) -> None:
         """One plain sentence on standard error; the command ends with 1."""
         self._failed = True

@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from config.devices import DEVICES_FILE, load_devices
+from config.devices import DEVICES_FILE
 from config.loader import Problems
+from drivers.registry import load_registry, read_devices
 from kiosk.i18n import _, language
 from kiosk.screens.theme import profile
 from kiosk.station import settings_of
@@ -16,7 +17,8 @@ from kiosk.terminal import Answers
 def run(say: Answers, home: Path, *, fullscreen: bool) -> None:
     """Open the kiosk and stay until its window is closed."""
     settings = settings_of(home)
-    devices = load_devices(home)
+    registry = load_registry()
+    devices = read_devices(home, registry)
     if isinstance(devices, Problems):
         for problem in devices:
             say.fail(problem.say(language()))
@@ -40,6 +42,7 @@ def run(say: Answers, home: Path, *, fullscreen: bool) -> None:
     machine = Machine(
         settings,
         devices.value,
+        registry=registry,
         show=lambda view: app.show(view),  # noqa: PLW0108  # the window and the machine need each other
         play=lambda name: app.play(name),  # noqa: PLW0108
         render=lambda facts, width: render(facts, head, width=width),

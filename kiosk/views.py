@@ -278,6 +278,8 @@ class Notice(StrEnum):
 
     CARD_AGAIN = "card_again"  # another card while a visit is open
     TWO_CARDS = "two_cards"
+    TAKE_CARD = "take_card"  # a card was left on the reader
+    USE_PAD = "use_pad"  # the barcode of an item where items are taken by their chips alone
     PRINTER_AWAY = "printer_away"
     PAD_AWAY = "pad_away"
     READER_AWAY = "reader_away"

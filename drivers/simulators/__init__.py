@@ -8,7 +8,8 @@ the framing alone.
 
 ``wire``         where a simulated device is plugged in: TCP on a port of the system's choice, or a pseudo-terminal;
                  pace; faults.
-``pad``          an RFID pad of FEIG's, with virtual tags to put on and lift.
+``pad``          an RFID pad of any make, with virtual tags to put on and lift; ``field`` is what lies on it, ``air``
+                 what is said there, ``feig``, ``bibliotheca`` and ``rl866`` are the readers of the makes.
 ``card_reader``  patron cards to tap and take away, over UDP.
 ``scanner``      codes on a line.
 ``printer``      paper that comes out as a picture.

@@ -18,6 +18,7 @@ performs the command"). Replies as in facts/receipts.md, 5.1 and 10.
 
 from __future__ import annotations
 
+import random
 import re
 import struct
 import threading
@@ -27,11 +28,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final, Self
 
 from drivers.codec import NOT_YET, NotYet
 from drivers.devices import Raster
-from drivers.simulators.wire import Outlet, Wire
+from drivers.simulators.wire import Link, Outlet, Pace, Wire
 
 #: Rows between the head and the cutter: 1 cm.
 CUTTER_GAP: Final = 80
@@ -81,6 +83,9 @@ class PrinterFault(StrEnum):
     OFFLINE = "offline"  # and it does not say why
     NO_ANSWER = "no_answer"  # prints, and answers nothing
     NO_CONFIRMATION = "no_confirmation"  # answers in real time alone, as many cheap ones do
+    NO_REAL_TIME = "no_real_time"  # answers only when a command's turn has come
+    GARBAGE = "garbage"  # answers, but rubbish
+    BUSY = "busy"  # takes in nothing, so that whoever sends must wait
     CABLE_PULLED = "cable_pulled"
 
 
@@ -213,7 +218,14 @@ class SimulatedPrinter:
     """The printer, its buffer, its paper and its basket of receipts."""
 
     def __init__(
-        self, *, width: int = 576, real_time: bool = False, rows_per_second: int = _SPEED, port: int = 0
+        self,
+        *,
+        width: int = 576,
+        real_time: bool = False,
+        rows_per_second: int = _SPEED,
+        link: Link = Link.TCP,
+        pace: Pace | None = None,
+        port: int = 0,
     ) -> None:
         """``width`` is in dots. With ``real_time`` so many rows are printed in a second; otherwise all at once."""
         self._width = width
@@ -231,7 +243,11 @@ class SimulatedPrinter:
         self._most_held = 0
         self._faults: set[PrinterFault] = set()
         self._due: list[tuple[int, PrinterFault]] = []
-        self._outlet = Outlet(self._serve, port=port)
+        # Whether GS a is switched on, and what it has pushed last.
+        self._pushes = False
+        self._pushed = b""
+        self._off = False
+        self._outlet = Outlet(self._serve, link=link, pace=pace, port=port)
 
     @property
     def url(self) -> str:
@@ -272,6 +288,7 @@ class SimulatedPrinter:
             self._work_off()
             self._due.append((self._printed + after_rows, fault))
             self._strike()
+        self._outlet.poke()
 
     def mend(self, fault: PrinterFault | None = None) -> None:
         """Ends one fault, or all, also those to come. What waited goes on."""
@@ -279,10 +296,20 @@ class SimulatedPrinter:
             self._work_off()
             self._due = [due for due in self._due if fault not in {None, due[1]}]
             self._faults -= {fault} if fault else set(PrinterFault)
+            self._push()
             self._head_free = time.monotonic()
         if fault in {None, PrinterFault.CABLE_PULLED}:
             self._outlet.plug_in()
         self._outlet.poke()
+
+    def power_cycle(self) -> None:
+        """Switches it off and on again: what it held is gone, what is on paper is not."""
+        with self._lock:
+            self._work_off()
+            self._lose_memory()
+            self._off = True
+        self._outlet.pull()
+        self._outlet.plug_in()
 
     def faults(self) -> frozenset[PrinterFault]:
         """What is wrong now."""
@@ -304,15 +331,20 @@ class SimulatedPrinter:
     def _serve(self, wire: Wire) -> None:
         with self._lock:
             self._answers.clear()
+            self._off = False
         while True:
             with self._lock:
                 self._work_off()
                 answers = bytes(self._answers)
                 self._answers.clear()
-                busy = bool(self._work) and not self._faults & _STOPS
+                prints = bool(self._work) and not self._faults & _STOPS
+                busy = PrinterFault.BUSY in self._faults
             if answers:
                 wire.write(answers)
-            data = wire.read(_TICK if busy else None)
+            if busy:
+                wire.wait(_TICK)
+                continue
+            data = wire.read(_TICK if prints else None)
             with self._lock:
                 self._take(data)
 
@@ -320,13 +352,16 @@ class SimulatedPrinter:
 
     def _take(self, data: bytes) -> None:
         """Takes bytes in: real-time commands at once, the others into the buffer."""
+        if self._off:
+            return  # they were on the wire when it was switched off
         window = self._tail + data
         at = len(self._tail)
         done = 0
         for found in _REAL_TIME.finditer(window):
             done = found.end()
             if found[1]:
-                self._answer(self._status(found[1][0]))
+                if PrinterFault.NO_REAL_TIME not in self._faults:
+                    self._answer(self._status(found[1][0]))
             else:
                 # Everything before it is dropped, be it whole or not.
                 self._reader.forget()
@@ -343,8 +378,21 @@ class SimulatedPrinter:
         self._most_held = max(self._most_held, held)
 
     def _answer(self, reply: bytes) -> None:
+        if PrinterFault.GARBAGE in self._faults:
+            reply = bytes(random.choices(range(256), k=2 * len(reply)))
         if PrinterFault.NO_ANSWER not in self._faults:
             self._answers += reply
+
+    def _push(self) -> None:
+        """Says how it is if that is wanted and new: facts/receipts.md, 5.1."""
+        faults = self._faults
+        first = 0x10 | (0x08 if faults & _STOPS else 0) | (0x20 if PrinterFault.COVER_OPEN in faults else 0)
+        second = 0x08 if PrinterFault.CUTTER_JAMMED in faults else 0
+        third = 0x0F if PrinterFault.PAPER_OUT in faults else 0x03 if PrinterFault.PAPER_LOW in faults else 0
+        status = bytes((first, second, third, 0x0F))
+        if self._pushes and status != self._pushed:
+            self._pushed = status
+            self._answer(status)
 
     def _status(self, n: int) -> bytes:
         faults, reply = self._faults, 0x12
@@ -380,6 +428,8 @@ class SimulatedPrinter:
                 self._feed(0, size, self._cut)
             case b"\x1dr" if arguments[0] in {1, 49}:
                 self._feed(0, size, self._confirm)
+            case b"\x1da":
+                self._feed(0, size, partial(self._set_push, arguments[0] != 0))
             case _:
                 pass  # how text looks, and what there is no simulation of
 
@@ -417,6 +467,7 @@ class SimulatedPrinter:
         for due in [due for due in self._due if due[0] <= self._printed]:
             self._due.remove(due)
             self._faults.add(due[1])
+            self._push()
             if due[1] is PrinterFault.CABLE_PULLED:
                 self._outlet.pull()
 
@@ -429,6 +480,16 @@ class SimulatedPrinter:
     def _confirm(self) -> None:
         if PrinterFault.NO_CONFIRMATION not in self._faults:
             self._answer(b"\x03" if PrinterFault.PAPER_LOW in self._faults else b"\x00")
+
+    def _lose_memory(self) -> None:
+        self._reader.forget()
+        self._work.clear()
+        self._tail = b""
+        self._pushes = False
+
+    def _set_push(self, on: bool) -> None:
+        self._pushes, self._pushed = on, b""
+        self._push()
 
     def _picture(self, rows: list[bytes]) -> Raster:
         return Raster(self._width, len(rows), b"".join(rows))

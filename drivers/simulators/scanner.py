@@ -6,6 +6,8 @@ what is scanned while the cable is pulled is lost.
     with SimulatedScanner() as scanner:
         ...  # a driver at scanner.url
         scanner.scan("TN-000123")
+
+One that plays a keyboard has no wire: :func:`keystrokes` says which keys it presses and when.
 """
 
 from __future__ import annotations
@@ -110,3 +112,10 @@ class SimulatedScanner:
     def _next(self) -> bytes | None:
         with self._lock:
             return self._unsent.popleft() if self._unsent else None
+
+
+def keystrokes(
+    code: str, *, at: float = 0.0, each: float = 0.004, prefix: str = "", line_end: str = "\r"
+) -> list[tuple[str, float]]:
+    """The keys with which a keyboard wedge types a code, with their times; ``each`` is what one takes, in seconds."""
+    return [(key, at + number * each) for number, key in enumerate(prefix + code + line_end)]

@@ -12,8 +12,10 @@ from typing import Self
 
 from config.devices import Devices, DeviceSettings
 from drivers.devices import Raster
-from drivers.simulators.card_reader import SimulatedCardReader, VirtualCard
-from drivers.simulators.pad import SimulatedPad, VirtualTag
+from drivers.simulators.card_reader import SimulatedCardReader
+from drivers.simulators.cards import VirtualCard
+from drivers.simulators.field import VirtualTag
+from drivers.simulators.pad import SimulatedPad
 from drivers.simulators.printer import SimulatedPrinter
 from drivers.simulators.scanner import SimulatedScanner
 from sync.circulation.model import Item

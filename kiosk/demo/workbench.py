@@ -17,8 +17,8 @@ from enum import StrEnum
 
 from drivers.devices import Raster
 from drivers.iso15693 import AfiPair, Security
-from drivers.simulators.card_reader import CardFault
-from drivers.simulators.pad import PadFault, VirtualTag
+from drivers.simulators.cards import CardFault
+from drivers.simulators.field import PadFault, VirtualTag
 from drivers.simulators.printer import PrinterFault
 from kiosk.demo.bench import Bench
 from kiosk.demo.library import items, readers, titles
@@ -289,7 +289,7 @@ class Workbench:
             self._tapped = number
 
     def _card_on_reader(self) -> str:
-        return self._tapped if self._bench.reader.card is not None else ""
+        return self._tapped if self._bench.reader.cards else ""
 
     def _switch(self, fault: Fault) -> None:
         on = fault not in self._faults()

@@ -134,6 +134,10 @@ def _notice(state: State) -> Notice | None:
         return Notice.PAD_AWAY
     if with_cards and state.is_lost(setup.reader):
         return Notice.READER_AWAY
+    if state.cards_on and state.phase is Phase.DONE:
+        return Notice.TAKE_CARD
+    if state.cards_on & state.cards_left and state.phase in (Phase.ATTRACT, Phase.OFFER):
+        return Notice.TAKE_CARD
     if state.phase is Phase.DONE and state.is_lost(setup.printer):
         return Notice.PRINTER_AWAY
     return None
@@ -280,8 +284,7 @@ def _account(state: State) -> AccountView:
 
 def _done(state: State, rows: tuple[RowView, ...]) -> DoneView:
     dues: list[date] = [b.due for b in state.books if b.stage is Stage.RELEASED and b.due]
-    settled = state.receipt in (Receipt.PRINTED, Receipt.FAILED, Receipt.UNKNOWN)
-    wait = (state.setup.printed_s if settled else state.setup.done_s) * state.patience
+    wait = (state.setup.printed_s if state.receipt is Receipt.PRINTED else state.setup.done_s) * state.patience
     return DoneView(
         rows=tuple(r for r in rows if r.state in (RowState.BORROWED, RowState.RETURNED, RowState.PUT_ASIDE)),
         borrowed=_borrowed(state),

@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from drivers.devices import TagContent
-from drivers.iso28560 import LibraryTag, Usage
+from drivers.library_tag import LibraryTag, Usage
 from kiosk.flows import messages as m
 from kiosk.views import CardTrouble, DeviceView, Notice, Receipt
 from sync.circulation.acts import Account
@@ -191,7 +191,9 @@ class Reader:
 class State:
     """All that a kiosk knows. Made by :func:`start`; only :func:`step` makes the next one.
 
-    ``renewals`` holds the latest answer for each item asked about, ``renewed`` the items that were renewed at all.
+    ``cards_on`` names the readers a card lies on, ``cards_left`` those whose card is of an earlier visit, or lay there
+    when the reader was lost, and begins nothing. ``renewals`` holds the latest answer for each item asked about,
+    ``renewed`` the items that were renewed at all.
     """
 
     setup: Setup
@@ -210,6 +212,8 @@ class State:
     pin: PinEntry = PinEntry()
     books: tuple[Book, ...] = ()
     account: Account | None = None
+    cards_on: frozenset[str] = frozenset()
+    cards_left: frozenset[str] = frozenset()
     renewals: tuple[tuple[str, bool, tuple[Block, ...], date | None], ...] = ()
     renewed: frozenset[str] = frozenset()
     returning: bool = False

@@ -35,12 +35,15 @@ from drivers.devices import (
     BarcodeScanned,
     Card,
     CardPresented,
+    CardRemoved,
+    CodeKind,
     Connection,
     Cover,
     DeviceBack,
     DeviceLost,
     Paper,
     PrinterStatus,
+    SeveralCards,
     StackOverfull,
     StackSteady,
     TagArrived,
@@ -49,7 +52,7 @@ from drivers.devices import (
     UnreadableTag,
 )
 from drivers.iso15693 import SecurityChanged, TagFault
-from drivers.iso28560 import BlankTag, DamagedTag, ForeignTag, LibraryTag, TagWarning
+from drivers.library_tag import BlankTag, DamagedTag, ForeignTag, LibraryTag, TagWarning
 from kiosk.flows import messages as m
 from kiosk.flows.messages import Effect, Message
 from kiosk.flows.state import (
@@ -94,7 +97,7 @@ _LEFT_ALONE = frozenset({Phase.ATTRACT, Phase.OFFER, Phase.STAFF_PIN, Phase.STAF
 
 #: A tag is written so often before it is given up, until it is put down anew; at these faults not even twice.
 _TRIES = 3
-_FOR_EVER = frozenset({TagFault.LOCKED, TagFault.NO_SUCH_BLOCK})
+_FOR_EVER = frozenset({TagFault.LOCKED, TagFault.NO_SUCH_BLOCK, TagFault.NOT_SUPPORTED})
 
 
 class _Turn:
@@ -112,10 +115,15 @@ class _Turn:
                 self._touch(message)
             case TagArrived() | TagRead() | TagGone() | StackSteady() | StackOverfull():
                 self._pad(message)
-            case CardPresented(card=card):
-                self._card(card)
-            case BarcodeScanned(text=text):
-                self._code(text)
+            case CardPresented(device=device, card=card):
+                self._card_laid(device, card)
+            case CardRemoved(device=device):
+                # A card lifted off the reader ends nothing: books may follow it.
+                self._set(cards_on=self.state.cards_on - {device}, cards_left=self.state.cards_left - {device})
+            case SeveralCards():
+                self._several_cards()
+            case BarcodeScanned(text=text, kind=kind):
+                self._code(text, kind)
             case DeviceLost(device=device, code=code):
                 self._device_lost(device, code)
             case DeviceBack(device=device):
@@ -139,8 +147,6 @@ class _Turn:
             ):
                 if message.visit == self.state.visit:
                     self._answer(message)
-            case _:
-                pass  # a card lifted off the reader ends nothing: books may follow it
 
     # --- small tools --------------------------------------------------------------------------------------------------
 
@@ -188,12 +194,28 @@ class _Turn:
         elif state.phase is Phase.RETURN and tick.clock >= state.warning_at:
             self._end("done")
         elif state.phase is Phase.DONE and state.receipt is not Receipt.PRINTING:
-            settled = state.receipt in (Receipt.PRINTED, Receipt.FAILED, Receipt.UNKNOWN)
-            wait = setup.printed_s if settled else setup.done_s
+            wait = setup.printed_s if state.receipt is Receipt.PRINTED else setup.done_s
             if tick.clock >= state.active_at + wait * state.patience:
                 self._home()
 
     # --- cards and codes ----------------------------------------------------------------------------------------------
+
+    def _card_laid(self, device: str, card: Card) -> None:
+        state = self.state
+        if device == state.setup.pad:
+            self._card(card)
+            return
+        again = device in state.cards_left and device not in state.cards_on
+        self._set(cards_on=state.cards_on | {device})
+        if not again:  # one that lay there when the reader was lost is only told anew
+            self._set(cards_left=state.cards_left - {device})
+            self._card(card)
+
+    def _several_cards(self) -> None:
+        self._active()
+        if self._serving():
+            self._notice(Notice.TWO_CARDS)
+            self._do(m.Sound("refused"))
 
     def _card(self, card: Card) -> None:
         self._active()
@@ -202,37 +224,48 @@ class _Turn:
                 self._set(phase=Phase.PROBLEM, trouble=CardTrouble.NO_NUMBER)
                 self._do(m.Sound("refused"))
             return
-        self._number(card.patron_identifier or card.uid.hex().upper(), or_item=False)
+        self._number(card.patron_identifier or card.uid.hex().upper(), CodeKind.PATRON)
 
-    def _code(self, text: str) -> None:
+    def _code(self, text: str, kind: CodeKind) -> None:
         self._active()
-        if self.state.phase in (Phase.BORROW, Phase.RETURN):
+        setup, among_books = self.state.setup, self.state.phase in (Phase.BORROW, Phase.RETURN)
+        if kind is CodeKind.ITEM and not setup.barcode_items:
+            if self._serving():
+                self._notice(Notice.USE_PAD)
+        elif among_books and kind is CodeKind.ITEM:
+            self._scanned_item(text)
+        elif among_books and kind is CodeKind.UNKNOWN:
             # It may be a card: one that were taken for an item would stand on the screen and in the ledger.
-            self._do(m.FindCard(self.state.visit, text, self.state.setup.barcode_items))
+            self._do(m.FindCard(self.state.visit, text, setup.barcode_items))
         else:
-            self._number(text, or_item=self.state.setup.barcode_items)
+            self._number(text, kind)
 
     def _scanned_item(self, item_id: str) -> None:
         book = self._book(item_id)
         if book is None or (book.stage is Stage.REFUSED and not book.pending):
             self._ask(book or Book(item_id, Stage.SEEN))
 
-    def _number(self, number: str, *, or_item: bool) -> None:
+    def _number(self, number: str, kind: CodeKind) -> None:
+        """Somebody's number; by its kind it may be that of an item too, or only that."""
         state = self.state
         busy = state.receipt is Receipt.PRINTING or any(b.pending for b in state.books)
         if not self._serving():
             return  # closed or out of service: the screen says so
         if state.phase in (Phase.ATTRACT, Phase.OFFER):
             self._set(phase=Phase.FINDING)
-            self._do(m.FindCard(state.visit, number, or_item))
+            if kind is CodeKind.ITEM:
+                self._do(m.FindItem(state.visit, number))
+            else:
+                or_item = kind is CodeKind.UNKNOWN and state.setup.barcode_items
+                self._do(m.FindCard(state.visit, number, or_item))
         elif state.phase in (Phase.DONE, Phase.RETURN) and busy:
             self._notice(Notice.TOUCH_LATER)
         elif state.phase in (Phase.DONE, Phase.RETURN) or (
             state.phase is Phase.PROBLEM and (state.reader is None or state.reader.card != number)
         ):
             self._home()  # the next reader is here already
-            self._number(number, or_item=or_item)
-        elif state.reader is not None and state.reader.card != number:
+            self._number(number, kind)
+        elif kind is not CodeKind.ITEM and state.reader is not None and state.reader.card != number:
             self._notice(Notice.CARD_AGAIN)
 
     def _serving(self) -> bool:
@@ -253,7 +286,7 @@ class _Turn:
                 tag = replace(known, content=content)
                 self._set(pad=(tag, *(t for t in pad if t.uid != uid)))
                 if tag.card and not tag.old:
-                    self._number(tag.card, or_item=False)
+                    self._number(tag.card, CodeKind.PATRON)
             case TagGone(uid=uid):
                 self._active()
                 self._set(pad=tuple(t for t in pad if t.uid != uid))
@@ -303,6 +336,8 @@ class _Turn:
 
     def _device_lost(self, device: str, code: str) -> None:
         self._device(device, well=False, code=code)
+        cards = self.state.cards_on & {device}
+        self._set(cards_on=self.state.cards_on - cards, cards_left=self.state.cards_left | cards)
         if device == self.state.setup.pad:
             lost = self.state.pad
             # What lay there before is known again when the pad is back; all else is announced anew.
@@ -432,7 +467,7 @@ class _Turn:
     def _card_found(self, found: m.CardFound) -> None:
         if self.state.phase in (Phase.BORROW, Phase.RETURN):  # a scanned code that is no item we know
             if found.patron is not None or found.by_number:
-                self._number(found.number, or_item=False)
+                self._number(found.number, CodeKind.PATRON)
             elif self.state.setup.barcode_items:
                 self._scanned_item(found.number)
             return
@@ -812,6 +847,8 @@ class _Turn:
             pad=tuple(replace(t, old=t.uid not in keep, returned=t.returned or t.uid in back) for t in state.pad),
             active_at=state.clock,
             out_of_service=state.out_of_service,
+            cards_on=state.cards_on,
+            cards_left=state.cards_left | state.cards_on,
         )
 
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+import qrcode
 from kivy.properties import BooleanProperty, NumericProperty, ObjectProperty, StringProperty
+from qrcode.constants import ERROR_CORRECT_L
 
 from kiosk.screens.kit import NOWHERE, Painted, animate, load
 from kiosk.screens.page import Page
 from kiosk.screens.paint import Brush, lines_of, text_width, turned
 from kiosk.screens.theme import Box, Look, tokens
 from kiosk.screens.words import Entry, PageText, more_below
+
+_PAPER, _INK = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
+#: The white around a QR code, in modules (ISO/IEC 18004).
+_QUIET = 4
 
 
 class DateSlip(Painted):
@@ -86,8 +92,10 @@ class DateSlip(Painted):
         big = look.step("h1_small")
         line = px * 0.95
         wide = max(text_width(self.stamp_date, 800, big), text_width(self.stamp, 700, line)) + px * 2
+        pad = look.px(look.profile.space(48 if not self.brief else 12))
+        if (fits := (self.width - 2 * pad) / wide) < 1:
+            big, line, wide = big * fits, line * fits, wide * fits
         high = big * 1.12 + line * 1.5
-        pad = look.px(look.profile.space(48))
         x = self.right - pad - wide if not self.brief else self.x + (self.width - wide) / 2
         y = self.y + (px * 0.42 if not self.brief else (self.height - px * 2.4 - high) / 2)
         box: Box = (round(x), round(y), round(wide), round(high))
@@ -101,6 +109,37 @@ class DateSlip(Painted):
             lower = (box[0], box[1] + high * 0.06, box[2], high * 0.60)
             brush.text(self.stamp, upper, line, 700, "ok", align="center", alpha=part)
             brush.text(self.stamp_date, lower, big, 800, "ok", align="center", alpha=part)
+
+
+class Code(Painted):
+    """A QR code on white paper, whatever the theme, with a line that says what it is for."""
+
+    code = StringProperty("")
+    hint = StringProperty("")
+    watch: ClassVar[tuple[str, ...]] = ("code", "hint")
+
+    def paint(self, brush: Brush) -> None:
+        if not self.code:
+            return
+        look = self.look
+        brush.round(self.area, _PAPER, look.radius("card"))
+        px = look.step("body") * 0.9
+        # A small screen has no room for words: the code must be as large as it can.
+        lines = [] if look.small else lines_of(self.hint, self.width - px, 600, int(px), 3)
+        below = px * 1.2 * len(lines) + px * 0.6 if lines else 0.0
+        modules = modules_of(self.code)
+        side = int(min(self.width, self.height - below) / (len(modules) + 2 * _QUIET)) * len(modules)
+        x = round(self.x + (self.width - side) / 2)
+        y = round(self.y + below + (self.height - below - side) / 2)
+        brush.dots((x, y, side, side), modules, _INK)
+        brush.lines(lines, (self.x, self.y + px * 0.3, self.width, below), px, 600, _INK, align="center")
+
+
+def modules_of(text: str) -> list[list[bool]]:
+    """The modules of a QR code, row by row from the top. A mark in front says that the text is UTF-8."""
+    code = qrcode.QRCode(error_correction=ERROR_CORRECT_L, border=0)
+    code.add_data(text.encode("utf-8-sig"))
+    return [[bool(dark) for dark in row] for row in code.get_matrix()]
 
 
 class Seconds(Painted):
@@ -143,6 +182,10 @@ def ring(brush: Brush, x: float, y: float, radius: float, left: int, of: int, on
             brush.diamond_outline(at_x, at_y, half, "countdown_off_border", max(2.0, half * 0.14))
 
 
+#: How much of the slip's width the code beside it takes.
+_CODE = 0.44
+
+
 class DonePage(Page):
     """Tick, slip, question, two picture keys, and the seconds until the first screen."""
 
@@ -175,7 +218,21 @@ class DonePage(Page):
         return look.rect(2.5, 27, 32, 37.5) if not look.small else look.rect(2.5, 29.2, 56.5, 36.7)
 
     def slip_at(self, look: Look, text: PageText) -> Box:
-        """The date slip; it has the room of the question's pictures when nothing is asked."""
+        """The date slip; beside it stands the code, where there is one."""
+        x, y, wide, high = self._slip_and_code_at(look, text)
+        return (x, y, round(wide * (1 - _CODE)), high) if text.code else (x, y, wide, high)
+
+    def code_at(self, look: Look, text: PageText) -> Box:
+        """The slip as a code, in its upper right where the slip is tall."""
+        if not text.code:
+            return NOWHERE
+        x, y, wide, high = self._slip_and_code_at(look, text)
+        side = round(wide * _CODE) - look.size("button_gap")
+        tall = high if look.small else min(high, round(side * 1.25))
+        return (x + wide - side, y + high - tall, side, tall)
+
+    def _slip_and_code_at(self, look: Look, text: PageText) -> Box:
+        """It has the room of the question's pictures when nothing is asked."""
         note = 5.4 if text.note else 0.0
         if look.portrait:
             return look.rect(3.7, 27.9, 96.3, (60.6 if text.asks else 69.5) - note)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -331,6 +332,19 @@ class Brush:
         """A plain rectangle; its edges are on whole pixels."""
         self.tint(role, alpha)
         Rectangle(pos=box[:2], size=box[2:])
+
+    def dots(self, box: Box, rows: Sequence[Sequence[bool]], role: str | Rgb) -> None:
+        """Square dots, row by row from the top, that fill a box whose sides are a multiple of their counts."""
+        x, y, wide, high = box
+        across, down = wide / len(rows[0]), high / len(rows)
+        self.tint(role)
+        for at, row in enumerate(rows):
+            start = 0
+            for dark, run in groupby(row):
+                count = len(list(run))
+                if dark:
+                    Rectangle(pos=(x + start * across, y + high - (at + 1) * down), size=(count * across, down))
+                start += count
 
     def round(self, box: Box, role: str | Rgb, radius: float | Sequence[float], alpha: float = 1.0) -> None:
         """A rounded rectangle; four radii run from the upper left clockwise."""

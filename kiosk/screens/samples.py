@@ -196,6 +196,8 @@ VIEWS: dict[str, View] = {
     "done-return": _of(
         DoneView(RETURN.rows[1:], returned=3, receipt=Receipt.PRINTED, seconds=6), step=3
     ),
+    "done-silent": _of(replace(DONE, receipt=Receipt.UNKNOWN, seconds=17), patron=PATRON, step=3),
+    "done-no-printer": _of(replace(DONE, refused=0, receipt=Receipt.NOT_OFFERED, seconds=17), patron=PATRON, step=3),
     "out-of-service": _of(OutOfServiceView("P-07")),
     "staff": _of(STAFF, staff=True),
     "staff-well": _of(

@@ -123,6 +123,8 @@ class PageText:
     big: str = ""
     stamp: str = ""
     stamp_date: str = ""
+    code: str = ""
+    code_hint: str = ""
     question: str = ""
     question_icon: str = ""
     question_role: str = "text"
@@ -475,11 +477,15 @@ def _card_problem(view: View, body: CardProblemView) -> PageText:
     why = list(dict.fromkeys(reason.why.say(say) for reason in body.reasons))
     now = list(dict.fromkeys(reason.now.say(say) for reason in body.reasons))
     ending = view.patron.card_ending if view.patron else ""
+    fact, next_step = card(ending) if ending else "", _("Please see a librarian.")
+    if body.heading is CardTrouble.NO_NUMBER:
+        fact = _("This card or phone shows another number each time, so it cannot say whose it is.")
+        next_step = _("Please use your library card, or scan the barcode on it.")
     return PageText(
         headline=_trouble_headline(body.heading),
         headline_role="refused",
-        fact=" ".join(why) or (card(ending) if ending else ""),
-        next_step=" ".join(now) or _("Please see a librarian."),
+        fact=" ".join(why) or fact,
+        next_step=" ".join(now) or next_step,
         hint=_("The librarian's desk can help."),
         also=_("You can still return books: press Leave, then place them on the pad."),
         primary=Key(_("Leave"), _END, "indigo"),
@@ -510,6 +516,28 @@ def _receipt_words(receipt: Receipt) -> str:
             return ""
 
 
+#: What stands in a code on the glass, at most, in bytes: on the smallest screen a telephone still tells its modules.
+_MOST_IN_CODE = 500
+_NO_PAPER = (Receipt.FAILED, Receipt.UNKNOWN, Receipt.NOT_OFFERED)
+
+
+def _slip_as_code(heading: str, rows: tuple[RowView, ...]) -> str:
+    """The slip in words, to take along on a telephone when there is no paper: titles by their due date, and nobody."""
+    done = sorted(
+        (row for row in rows if row.state in (RowState.BORROWED, RowState.RETURNED)),
+        key=lambda row: row.day or date.max,
+    )
+    text, before = heading, None
+    for at, row in enumerate(done):
+        due = f"\n{_('Due {date}').format(date=day(row.day))}" if row.day and row.day != before else ""
+        title = row.title if len(row.title) <= 40 else f"{row.title[:39].rstrip()}…"
+        more = f"{text}{due}\n- {title}"
+        if len(more.encode()) > _MOST_IN_CODE:
+            return f"{text}\n{more_below(len(done) - at)}"
+        text, before = more, row.day
+    return text
+
+
 def _done(body: DoneView) -> PageText:
     took = body.borrowed > 0 or not body.returned
     summary = _("You borrowed {n} items") if took else _("You returned {n} items")
@@ -521,18 +549,22 @@ def _done(body: DoneView) -> PageText:
         )
     elif body.receipt is Receipt.FAILED:
         keys = (
-            Key(_("Try again"), Touch(Action.PRINT), "secondary", "printer"),
+            Key(_("Print again"), Touch(Action.PRINT), "secondary", "printer"),
             Key(_("Finish"), Touch(Action.FINISH), "primary", "tick"),
         )
     elif body.receipt is not Receipt.PRINTING:
         keys = (Key(_("Finish"), Touch(Action.FINISH), "primary", "tick"),)
     icon, role = _NOT_ASKED.get(body.receipt, ("", "text"))
     asked = body.receipt is Receipt.ASKED
+    heading = _("DATE DUE SLIP") if took else _("RETURNED")
+    no_paper = body.receipt in _NO_PAPER
     return PageText(
         headline=_("All done!"),
         headline_role="ok",
         fact=summary.format(n=body.borrowed if took else body.returned),
-        big=_("DATE DUE SLIP") if took else _("RETURNED"),
+        big=heading,
+        code=_slip_as_code(heading, body.rows) if no_paper else "",
+        code_hint=_("Scan to take this slip along") if no_paper else "",
         entries=_entries(body.rows, body),
         stamp=_("DUE BACK · {weekday}").format(weekday=weekday(body.due).upper()) if body.due else "",
         stamp_date=day(body.due) if body.due else "",
@@ -545,7 +577,7 @@ def _done(body: DoneView) -> PageText:
         question_role=role,
         countdown=_("Without a choice, no receipt is printed.") if asked else _("Then the first screen comes back."),
         seconds=body.seconds,
-        of_seconds=20 if asked else 8,
+        of_seconds=8 if body.receipt is Receipt.PRINTED else 20,
         keys=keys,
     )
 
@@ -734,6 +766,10 @@ def notice(one: Notice) -> str:
             return _("Another card: please finish first.")
         case Notice.TWO_CARDS:
             return _("Two cards at once: place only one.")
+        case Notice.TAKE_CARD:
+            return _("Please take your card.")
+        case Notice.USE_PAD:
+            return _("Please place the book on the pad.")
         case Notice.PRINTER_AWAY:
             return _("No receipts now: the printer is away.")
         case Notice.PAD_AWAY:

@@ -235,6 +235,39 @@ class PatronForgotten:
 
 
 @dataclass(frozen=True, slots=True)
+class ExceptionResolved:
+    """Staff have settled an exception of the work-list, named by its identity, in one of the ways that it offers.
+
+    ``item`` and ``fee`` say whose facts it belongs to. ``loan`` is the loan that has the copy, where that was the
+    question and a reader has it. ``note`` is a code, never words: what stands here stands for ever.
+    """
+
+    exception: str
+    resolution: str
+    item: str | None = None
+    fee: str | None = None
+    loan: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoanClosed:
+    """Staff have ended a loan that nobody saw returned; ``reason`` is a code."""
+
+    item: str
+    loan: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FeeRefunded:
+    """Money was given back, in đồng."""
+
+    fee: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """An event of a type or version that this program does not know, kept as it came."""
 
@@ -262,6 +295,9 @@ Event = (
     | ClockConfirmed
     | ClockCompared
     | PatronForgotten
+    | ExceptionResolved
+    | LoanClosed
+    | FeeRefunded
     | Unknown
 )
 
@@ -285,9 +321,15 @@ TYPES: dict[str, type] = {
     "clock_confirmed": ClockConfirmed,
     "clock_compared": ClockCompared,
     "patron_forgotten": PatronForgotten,
+    "exception_resolved": ExceptionResolved,
+    "loan_closed": LoanClosed,
+    "fee_refunded": FeeRefunded,
 }
+#: What headquarters alone may write; in a station's batch it is no fact.
+OF_HEADQUARTERS: frozenset[type] = frozenset({ExceptionResolved, LoanClosed, FeeRefunded})
 _NAMES = {cls: name for name, cls in TYPES.items()}
-_VERSION = 1
+#: The version of every body written today.
+VERSION = 1
 
 #: Events whose ``loan`` is new to headquarters, or may be.
 _GIVING = {"checked_out", "renewed"}
@@ -330,7 +372,7 @@ def encode(e: Entry) -> str:
     if isinstance(e.event, Unknown):
         name, version, body = e.event.type, e.event.v, json.loads(e.event.body)
     else:
-        name, version, body = _NAMES[type(e.event)], _VERSION, _body(e.event)
+        name, version, body = _NAMES[type(e.event)], VERSION, _body(e.event)
     record = {
         "seq": e.seq,
         "type": name,
@@ -355,7 +397,7 @@ def decode(record: str) -> Entry:
             if type(raw[field]) is not plain:  # not isinstance: true is no number here
                 raise EventError(f"'{field}' is of the wrong type")
         name, version, body = raw["type"], raw["v"], raw["body"]
-        cls = TYPES.get(name) if version == _VERSION else None
+        cls = TYPES.get(name) if version == VERSION else None
         event: Event = Unknown(name, version, _canonical(body)) if cls is None else _from_body(cls, body)
         wall = from_ms(raw["wall"]) if "wall" in raw else None
         return Entry(raw["seq"], from_ms(raw["at"]), raw["up"], raw["boot"], raw["actor"], event, wall)

@@ -16,6 +16,6 @@ says; what fails is a value with a reason and a sentence, never an exception.
 ``sticks``     bundles on USB sticks.
 ``keyring``    keys in a folder; whether this is still the machine they were made on.
 
-The first seven are pure: same bytes, same answer; no file, no clock, no chance (salts and nonces are arguments).
-Encrypting for somebody (HPKE) draws its own random numbers.
+``reasons`` to ``bundle`` are pure: same bytes, same answer; no file, no clock, no chance (salts and nonces are
+arguments). Encrypting for somebody (HPKE) alone draws random numbers of its own.
 """

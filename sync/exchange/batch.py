@@ -206,16 +206,12 @@ def _parse(raw: bytes, road: Road) -> tuple[Envelope, BatchHeader] | Reason:
         return header
     if header.events.size == 0:
         return Reason.EMPTY
-    if header.last < header.first:
-        return Reason.WRONG_RANGE
     if header.last - header.first >= BATCH_EVENTS:
         return Reason.TOO_LARGE
     for part in (header.events, header.identities):
         reason = envelope.refuse_size(part, _MOST_PART)
         if reason is not None:
             return reason
-    if len(pieces.body) != header.events.length + header.identities.length:
-        return Reason.DAMAGED
     return pieces, header
 
 

@@ -216,7 +216,7 @@ def _messages(content: bytes) -> tuple[bytes, ...] | None:
     while at < len(content):
         begin = at + 4
         at = begin + int.from_bytes(content[at:begin])
-        if at > len(content) or begin > len(content):
+        if at > len(content):
             return None
         messages.append(content[begin:at])
     return tuple(messages)

@@ -202,7 +202,7 @@ class PrinterConformance(DeviceConformance[PrinterT]):
     def test_a_cable_pulled_when_all_is_sent_leaves_it_unknown(
         self, printer: SimulatedPrinter, device: Supervised[PrinterT], watch: Watch
     ) -> None:
-        printer.cause(PrinterFault.CABLE_PULLED, after_rows=210)
+        printer.cause(PrinterFault.CABLE_PULLED, after_rows=210 + CUTTER_GAP // 2)  # while it is fed to the cutter
         assert self.print(device, picture(210)) is PrintOutcome.UNKNOWN
         watch.next(DeviceLost)
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.barcodes import CodeDecoder, CodeForm, Ignored, LineEnd, LineScanner, Noise
+from drivers.barcodes import CodeDecoder, LineScanner
 from drivers.codec import NOT_YET
-from drivers.devices import BarcodeScanned, CannotOpen
+from drivers.codes import CheckDigit, Code, CodeForm, CodeRules, Ignored, LineEnd, Noise
+from drivers.devices import BarcodeScanned, CannotOpen, CodeKind
 from drivers.port import Port
 from drivers.simulators.scanner import ScannerFault, SimulatedScanner
 from drivers.simulators.wire import Link
@@ -19,6 +20,7 @@ from tests.drivers.conformance import PATIENCE, until
 from tests.drivers.conformance_scanners import ScannerBench, ScannerConformance
 
 QUIET = 0.1
+CITIZEN = "001090123456|012345678|Nguyễn Văn A|01011990|Nam|Tổ 1, phường Phan Đình Phùng|15042021"
 
 
 def scanner_bench(scanner: SimulatedScanner, form: CodeForm | None = None) -> ScannerBench[LineScanner]:
@@ -58,9 +60,10 @@ class TestScannerWithAPrefix(LineScannerConformance):
 
 
 def decoded(decoder: CodeDecoder) -> list[str | Ignored]:
-    codes = []
+    """The codes so far, by their text."""
+    codes: list[str | Ignored] = []
     while (code := decoder.next_code()) is not NOT_YET:
-        codes.append(code)
+        codes.append(code.text if isinstance(code, Code) else code)
     return codes
 
 
@@ -98,8 +101,13 @@ def bad(noise: Noise) -> Ignored:
         (b"The\xcc\x89\r", CodeForm(ascii_only=False), ["Thẻ"]),
         (b"\xff\xfe\rA\r", CodeForm(ascii_only=False), [bad(Noise.NOT_TEXT), "A"]),
         (b"A\x00B\rC\r", CodeForm(), [bad(Noise.NOT_TEXT), "C"]),
+        (CITIZEN.encode() + b"\r1\r", CodeForm(), ["001090123456", "1"]),
+        (CITIZEN.encode("utf-16-le") + b"\r1\r", CodeForm(), [bad(Noise.CITIZEN_CARD), "1"]),
+        (CITIZEN.encode()[5:] + b"\r1\r", CodeForm(), [bad(Noise.CITIZEN_CARD), "1"]),
+        (b"]Q3" + CITIZEN.encode() + b"\r", CodeForm(prefixes=("]Q3",), longest=20), ["001090123456"]),
         (b"12345\r123456\r1\r", CodeForm(longest=5), ["12345", bad(Noise.TOO_LONG), "1"]),
-        (b"1" * 1000 + b"\r1\r", CodeForm(longest=5), [bad(Noise.TOO_LONG), "1"]),
+        (b"1" * 1000 + b"\r1\r", CodeForm(), [bad(Noise.TOO_LONG), "1"]),
+        (b"1" * 5000 + b"\r1\r", CodeForm(longest=5), [bad(Noise.TOO_LONG), "1"]),
         (b"12345\r\n123456\r\n1\r\n", CodeForm(LineEnd.CRLF, longest=5), ["12345", bad(Noise.TOO_LONG), "1"]),
     ],
 )  # fmt: skip
@@ -110,6 +118,23 @@ def test_bytes_are_codes_whole_and_byte_by_byte(data: bytes, form: CodeForm, cod
         decoder.receive(bytes((byte,)))
     assert decoded(decoder) == codes
     assert decoder.ignored == sum(isinstance(code, Ignored) for code in codes)
+
+
+def test_what_a_scanner_reads_is_told_with_its_kind() -> None:
+    rules = CodeRules(patron_prefix="P", item_prefix="TN-", check_digit=CheckDigit.NONE)
+    with SimulatedScanner() as scanner:
+        opened = LineScanner.open("scanner", url=scanner.url, rules=rules)
+        scanner.scan("P0012345", "TN-000123", "X1", CITIZEN)
+        seen: list[object] = []
+        while len(seen) < 4:
+            seen += opened.poll()
+        opened.close()
+    assert seen == [
+        BarcodeScanned("scanner", "P0012345", CodeKind.PATRON),
+        BarcodeScanned("scanner", "TN-000123", CodeKind.ITEM),
+        BarcodeScanned("scanner", "X1", CodeKind.UNKNOWN),
+        BarcodeScanned("scanner", "001090123456", CodeKind.PATRON),
+    ]
 
 
 def test_half_a_code_is_noise_when_the_line_falls_silent_and_the_next_is_whole() -> None:

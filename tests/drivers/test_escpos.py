@@ -1,5 +1,6 @@
 """The codec of receipt printers: pictures into blocks, replies into conditions, and conversations of every kind."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -11,7 +12,16 @@ from PIL import Image
 
 from drivers.codec import NOT_YET, Command, ResultT
 from drivers.devices import Connection, Cover, NoAnswer, Paper, PrintOutcome, Raster, WireError
-from drivers.escpos import Condition, PrintFault, PrintReport, encode, forget, print_receipt, query_condition
+from drivers.escpos import (
+    Condition,
+    PrintFault,
+    PrintReport,
+    encode,
+    forget,
+    print_receipt,
+    query_condition,
+    query_pushed_condition,
+)
 from drivers.simulators.printer import EscPosReader
 from tests.drivers.conformance_printers import picture
 from tests.drivers.oracle import python_escpos
@@ -90,10 +100,11 @@ def test_no_block_is_wider_than_its_ink(receipt: Raster) -> None:
 
 
 @pytest.mark.parametrize("height", [47, 48, 49, 95, 96, 97, 100, 255, 256, 960, 961])
-def test_bands_hold_a_hundred_rows_or_little_more(height: int) -> None:
+def test_bands_hold_a_hundred_rows_at_most_and_no_more_of_them_than_it_takes(height: int) -> None:
     bands = encode(picture(height))
     assert sum(band.rows for band in bands) == height
-    assert all(100 <= band.rows < 200 for band in bands[:-1])
+    assert all(0 < band.rows <= 100 for band in bands)
+    assert all(one.rows + other.rows > 100 for one, other in itertools.pairwise(bands[:-1]))
 
 
 def test_a_margin_and_blank_rows_cost_next_to_nothing() -> None:
@@ -169,6 +180,25 @@ def test_what_was_not_said_is_unknown_and_unknown_is_not_well() -> None:
     assert not Condition.decode({}).is_well
     assert not Condition.decode({1: 0x12, 2: 0x12}).is_well
     assert not Condition.decode({2: 0x12, 4: 0x12}).is_well
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("1000000F", Condition(Connection.ONLINE, Cover.CLOSED, Paper.PRESENT)),
+        ("3800000F", Condition(Connection.OFFLINE, Cover.OPEN, Paper.PRESENT)),
+        ("18000F0F", Condition(Connection.OFFLINE, Cover.CLOSED, Paper.OUT)),
+        ("1000030F", Condition(Connection.ONLINE, Cover.CLOSED, Paper.LOW)),
+        ("1808000F", Condition(Connection.OFFLINE, Cover.CLOSED, Paper.PRESENT, PrintFault.CUTTER)),
+        ("1820000F", Condition(Connection.OFFLINE, Cover.CLOSED, Paper.PRESENT, PrintFault.ERROR)),
+    ],
+)
+def test_a_pushed_status_is_what_its_bits_say(status: str, expected: Condition) -> None:
+    pushed = list(bytes.fromhex(status))
+    assert Condition.of_push(bytes(pushed)) == expected
+    for before in ([], [0x12], [0x00, 0x00], [0x10], [0x10, 0x00], [0x11, 0x13]):
+        talk = Talk(lambda _, before=before: [*before, *pushed])  # type: ignore[misc]
+        assert talk.run(query_pushed_condition()) == expected
 
 
 # --- conversations ---
@@ -353,6 +383,28 @@ def test_a_late_confirmation_still_counts() -> None:
             return [0x12]
         late, held[:] = list(held), []
         return [*late, 0x12]
+
+    assert job(RECEIPT, reply)[0] == PrintReport(PrintOutcome.PRINTED, None, 450)
+
+
+def test_a_status_pushed_in_the_middle_is_no_confirmation() -> None:
+    told: list[int] = []
+
+    def reply(message: bytes) -> list[int]:
+        if message.startswith(b"\x10\x04"):
+            return [0x12]
+        told.append(len(confirmations(message)))
+        # Of the last bands nothing is confirmed, but the low paper is told, in bytes that look like it.
+        return [0x10, 0x00, 0x03, 0x0F] + (confirmations(message) if len(told) < 3 else [])
+
+    report, _ = job(RECEIPT, reply)
+    assert report.fault is PrintFault.STUCK
+    assert report.rows == sum(band.rows for band in encode(RECEIPT)[:2])
+
+
+def test_what_only_begins_like_a_pushed_status_costs_no_confirmation() -> None:
+    def reply(message: bytes) -> list[int]:
+        return [0x12] if message.startswith(b"\x10\x04") else [0x10, *confirmations(message)]
 
     assert job(RECEIPT, reply)[0] == PrintReport(PrintOutcome.PRINTED, None, 450)
 

@@ -1,18 +1,18 @@
 """FEIG frames, whole, in pieces and among rubbish; and what each command makes of them."""
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.codec import NOT_YET, Command, crc_mcrf4xx
+from drivers.codec import Command
 from drivers.devices import Card, CardTechnology, DeviceRefused, Identity, NotSupported
 from drivers.feig import LONGEST_FRAME, Feig, FeigDecoder, Frame, ReaderVersion
 from drivers.iso15693 import SystemInformation, TagFault
 from drivers.tag_protocol import Inventory
+from tests.drivers.conformance_frames import FramesConformance, carry_out, feed
 
 UID = bytes.fromhex("E004010012345678")
 OTHER_UID = bytes.fromhex("E00401000A0B0C0D")
@@ -68,6 +68,14 @@ FRAMES = {
     "reset to ready": "0FFFB02601E0040100123456788356",
     "read configuration": "06FF80010D13",
     "write configuration": "14FF8101000000000000000000000000000057B7",
+    "set EAS": Frame(0xFF, 0xB1, bytes.fromhex("04A201E004010012345678")).encode().hex().upper(),
+    "EAS alarm": Frame(0xFF, 0xB1, bytes.fromhex("04A501E004010012345678")).encode().hex().upper(),
+    "EAS, done": Frame(0x00, 0xB1, b"\0").encode().hex().upper(),
+    "EAS, silence": Frame(0x00, 0xB1, b"\1").encode().hex().upper(),
+    "read 8 blocks with lock status": Frame(0xFF, 0xB0, bytes.fromhex("2309E0040100123456780008"))
+    .encode()
+    .hex()
+    .upper(),
     "unknown command": "06007E8067A6",
     "length error": "0600B08154E7",
 }
@@ -78,73 +86,15 @@ BLOCKS_OF_ANNEX_B1 = bytes.fromhex("1101013130303030303030353600000000000098A444
 RUBBISH = ["", "00", "0303", "FF", "FFFFFFFF", "0201", "02FFFF", "020010AB", "E004010012345678", "0600B000D573"]
 
 
-def feed(decoder: FeigDecoder, *pieces: bytes, silence: bool = False) -> list[bytes]:
-    frames = []
-    for piece in pieces:
-        decoder.receive(piece)
-        while (frame := decoder.next_frame()) is not NOT_YET:
-            frames.append(frame)
-    if silence:
-        decoder.silence()
-        while (frame := decoder.next_frame()) is not NOT_YET:
-            frames.append(frame)
-    return frames
+class TestFrames(FramesConformance):
+    DECODER = FeigDecoder
+    FRAMES = FRAMES
+    RUBBISH = RUBBISH
+    MODEL = "wire:FEIG"
 
-
-@pytest.fixture(params=FRAMES)
-def frame(request: pytest.FixtureRequest) -> bytes:
-    return bytes.fromhex(FRAMES[request.param])
-
-
-def test_a_frame_is_taken_apart_and_put_together_again(frame: bytes) -> None:
-    assert Frame.parse(frame).encode() == frame
-
-
-def test_a_whole_frame_is_found(frame: bytes) -> None:
-    decoder = FeigDecoder()
-    assert feed(decoder, frame) == [frame]
-    assert decoder.skipped == 0
-    assert not decoder.pending
-
-
-def test_a_frame_is_found_byte_by_byte_and_not_before_its_last(frame: bytes) -> None:
-    decoder = FeigDecoder()
-    for at in range(len(frame) - 1):
-        assert feed(decoder, frame[at : at + 1]) == []
-    assert feed(decoder, frame[-1:]) == [frame]
-
-
-def test_two_frames_that_come_as_one_are_two(frame: bytes) -> None:
-    assert feed(FeigDecoder(), frame + frame) == [frame, frame]
-
-
-@pytest.mark.parametrize("rubbish", RUBBISH)
-def test_a_frame_is_found_behind_rubbish(frame: bytes, rubbish: str) -> None:
-    before = bytes.fromhex(rubbish)
-    decoder = FeigDecoder()
-    assert feed(decoder, before + frame, silence=True) == [frame]
-    assert decoder.skipped == len(before)
-
-
-@pytest.mark.parametrize("rubbish", RUBBISH)
-def test_a_frame_is_found_before_rubbish_and_the_next_one_after_it(frame: bytes, rubbish: str) -> None:
-    behind = bytes.fromhex(rubbish)
-    decoder = FeigDecoder()
-    assert feed(decoder, frame, behind + frame, silence=True) == [frame, frame]
-    assert decoder.skipped == len(behind)
-
-
-def test_a_damaged_frame_is_none(frame: bytes) -> None:
-    for at in range(len(frame)):
-        damaged = frame[:at] + bytes((frame[at] ^ 0x40,)) + frame[at + 1 :]
-        assert frame not in feed(FeigDecoder(), damaged, silence=True)
-
-
-def test_silence_ends_half_a_frame_but_not_the_next_one(frame: bytes) -> None:
-    decoder = FeigDecoder()
-    assert feed(decoder, frame[:-1], silence=True) == []
-    assert not decoder.pending
-    assert feed(decoder, frame) == [frame]
+    @staticmethod
+    def rebuilt(frame: bytes) -> bytes:
+        return Frame.parse(frame).encode()
 
 
 def test_a_frame_written_into_the_memory_of_a_tag_is_not_taken_for_an_answer() -> None:
@@ -171,44 +121,7 @@ def test_a_claim_of_more_than_the_longest_frame_is_rubbish() -> None:
     assert not decoder.pending
 
 
-@given(st.lists(st.binary(max_size=80), max_size=6))
-def test_any_bytes_end_as_frames_or_rubbish(pieces: list[bytes]) -> None:
-    decoder = FeigDecoder()
-    frames = feed(decoder, *pieces, silence=True)
-    assert decoder.skipped + sum(map(len, frames)) == sum(map(len, pieces))
-    assert not decoder.pending
-    for frame in frames:
-        assert int.from_bytes(frame[-2:], "little") == crc_mcrf4xx(frame[:-2])
-        assert feed(FeigDecoder(), Frame.parse(frame).encode()) == [frame] or frame[0] == 0x02
-
-
-@given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=8))
-def test_it_does_not_matter_how_bytes_are_cut(data: bytes, cuts: list[int]) -> None:
-    edges = [0, *sorted(cut for cut in cuts if cut <= len(data)), len(data)]
-    pieces = [data[a:b] for a, b in pairwise(edges)]
-    assert feed(FeigDecoder(), *pieces) == feed(FeigDecoder(), data)
-
-
-@given(st.lists(st.sampled_from(sorted(FRAMES.values())), max_size=5), st.binary(max_size=40))
-def test_rubbish_in_between_costs_no_frame_that_follows_a_silence(sent: list[str], rubbish: bytes) -> None:
-    decoder = FeigDecoder()
-    for frame in map(bytes.fromhex, sent):
-        feed(decoder, rubbish, silence=True)
-        assert feed(decoder, frame, silence=True) == [frame]
-
-
 # --- commands ---
-
-
-def carry_out(command: Command[Any], *replies: str) -> tuple[list[str], Any]:
-    """Runs a command against these replies; returns what it sent and its result."""
-    sent = [next(command)]
-    for reply in replies:
-        try:
-            sent.append(command.send(bytes.fromhex(reply)))
-        except StopIteration as done:
-            return [frame.hex().upper() for frame in sent], done.value
-    raise AssertionError(f"wants more after {sent}")
 
 
 def reply(payload: str, command: int = 0xB0) -> str:
@@ -229,6 +142,11 @@ EXCHANGES: list[tuple[Callable[[Feig], Command[Any]], str, str, object]] = [
     (Feig.inventory, "inventory", "inventory, a card", Inventory(cards=(CARD,))),
     (lambda feig: feig.read_blocks(UID, 0, 8), "read 8 blocks", "read 8 blocks, reply", BLOCKS_OF_ANNEX_B1),
     (lambda feig: feig.read_blocks(UID, 0, 8), "read 8 blocks", "read 8 blocks, reply, advanced", BLOCKS_OF_ANNEX_B1),
+    (lambda feig: feig.locked_blocks(UID, 0, 8), "read 8 blocks with lock status", "read 8 blocks, reply", frozenset()),
+    (lambda feig: feig.write_blocks(UID, 0, BLOCKS_OF_ANNEX_B1), "write 8 blocks", "done", None),
+    (lambda feig: feig.write_eas(UID, True), "set EAS", "EAS, done", None),
+    (lambda feig: feig.read_eas(UID), "EAS alarm", "EAS, done", True),
+    (lambda feig: feig.read_afi(UID), "system information", "system information, real sizes", 7),
     (lambda feig: feig.write_afi(UID, 0xC2), "write AFI C2", "done", None),
     (lambda feig: feig.write_afi(UID, 0x07), "write AFI 07", "done", None),
     (
@@ -261,6 +179,36 @@ def test_a_reader_without_iso_15693_is_the_wrong_reader() -> None:
 def test_a_reader_with_iso_15693_says_who_it_is() -> None:
     _, identity = carry_out(Feig().hello(), reply("00 0203 00 44 53 0008", 0x65))
     assert identity == Identity(model="FEIG OBID 44", firmware="2.3")
+
+
+def test_a_chip_that_does_not_shout_is_asked_whether_it_is_there() -> None:
+    there = FRAMES["system information, real sizes"]
+    sent, shouts = carry_out(Feig().read_eas(UID), FRAMES["EAS, silence"], there)
+    assert (sent, shouts) == ([FRAMES["EAS alarm"], FRAMES["system information"]], False)
+    with pytest.raises(DeviceRefused) as refusal:
+        carry_out(Feig().read_eas(UID), FRAMES["EAS, silence"], FRAMES["inventory, no tag"])
+    assert refusal.value.fault is TagFault.GONE
+
+
+def test_a_reader_that_takes_advanced_frames_alone_is_asked_in_them() -> None:
+    feig = Feig(advanced=True)
+    assert carry_out(feig.version(), FRAMES["software version, reply"])[0] == [FRAMES["software version, advanced"]]
+    sent, found = carry_out(feig.inventory(), FRAMES["inventory, one tag, advanced"])
+    assert (sent, found) == ([FRAMES["inventory, advanced"]], Inventory((UID,)))
+    asked = feig.read_blocks(UID, 0, 28)
+    assert next(asked).hex().upper() == FRAMES["read 28 blocks, advanced"]
+
+
+def test_locked_blocks_are_told_by_their_numbers() -> None:
+    _, locked = carry_out(Feig().locked_blocks(UID, 4, 3), reply("00 0304 00 11111111 01 22222222 03 33333333"))
+    assert locked == {5, 6}
+
+
+@pytest.mark.parametrize(("answer", "block"), [("03 05", 5), ("95 12 03", 3), ("95 12", None), ("01", None)])
+def test_a_write_that_fails_names_its_block_where_the_reader_does(answer: str, block: int | None) -> None:
+    with pytest.raises(DeviceRefused) as refusal:
+        carry_out(Feig().write_blocks(UID, 0, BLOCKS_OF_ANNEX_B1), reply(answer))
+    assert refusal.value.block == block
 
 
 def test_a_long_list_is_asked_for_until_it_ends() -> None:
@@ -318,6 +266,8 @@ def test_an_inventory_with_an_rf_error_keeps_the_tags_it_found() -> None:
         ("95 11", TagFault.LOCKED),
         ("95 12", TagFault.LOCKED),
         ("95 13", TagFault.NOT_WRITTEN),
+        ("95 01", TagFault.NOT_SUPPORTED),
+        ("80", TagFault.NOT_SUPPORTED),
         ("95 0F", TagFault.OTHER),
         ("95", TagFault.OTHER),
         ("83", TagFault.OTHER),
@@ -362,6 +312,10 @@ COMMANDS: list[Callable[[], Command[Any]]] = [
     lambda: Feig().read_blocks(UID, 0, 9),
     lambda: Feig().system_information(UID),
     lambda: Feig().write_afi(UID, 7),
+    lambda: Feig().locked_blocks(UID, 0, 9),
+    lambda: Feig().write_blocks(UID, 0, bytes(8)),
+    lambda: Feig().read_eas(UID),
+    lambda: Feig().write_eas(UID, False),
 ]
 
 
@@ -371,7 +325,7 @@ COMMANDS: list[Callable[[], Command[Any]]] = [
         st.builds(
             Frame,
             st.just(0),
-            st.sampled_from([0xB0, 0x65]) | st.integers(0, 255),
+            st.sampled_from([0xB0, 0xB1, 0x65]) | st.integers(0, 255),
             st.builds(bytes.__add__, st.sampled_from([b"\x00", b"\x94", b"\x83", b"\x95"]), st.binary(max_size=40))
             | st.binary(max_size=40),
             st.booleans(),

@@ -1,19 +1,19 @@
 """Patron cards: pages into identifiers; and nfcpy, as it is, against the simulated field."""
 
 import logging
+import os
 import queue
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import ndef
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.devices import (
@@ -26,24 +26,40 @@ from drivers.devices import (
     DeviceEvent,
     DeviceLost,
 )
-from drivers.nfc_cards import NfcReader, patron_identifier, read_ndef
+from drivers.nfc_cards import NfcReader
 from drivers.port import TRAFFIC
-from drivers.simulators.card_reader import CardFault, SimulatedCardReader, VirtualCard, type2_memory
+from drivers.simulators.card_reader import SimulatedCardReader
+from drivers.simulators.cards import CardFault, VirtualCard
+from drivers.simulators.pn532 import SimulatedPn532
 from drivers.supervisor import Supervisor
 from tests.drivers.conformance import Watch
-from tests.drivers.conformance_cards import CLASSIC, NTAG, CardReaderConformance, ReaderBench
+from tests.drivers.conformance_cards import CLASSIC, NTAG, QUICKLY, NfcpyConformance, ReaderBench
 
 
-class TestNfcpyOverUdp(CardReaderConformance[NfcReader]):
+def reader_bench(reader: SimulatedCardReader | SimulatedPn532) -> ReaderBench[NfcReader]:
+    return ReaderBench(
+        connect=partial(NfcReader.open, url=reader.url, prefixes=("patron:",), answer_within=0.1),
+        pull_cable=lambda: reader.cause(CardFault.CABLE_PULLED),
+        plug_in=reader.mend,
+        reader=reader,
+    )
+
+
+class TestNfcpyOverUdp(NfcpyConformance[NfcReader]):
     @pytest.fixture
-    def bench(self) -> Iterator[ReaderBench[NfcReader]]:
+    def bench(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReaderBench[NfcReader]]:
+        monkeypatch.setattr("drivers.nfc_cards._REST", QUICKLY)
         with SimulatedCardReader() as reader:
-            yield ReaderBench(
-                connect=partial(NfcReader.open, url=reader.url, prefixes=("patron:",), answer_within=0.1),
-                pull_cable=lambda: reader.cause(CardFault.CABLE_PULLED),
-                plug_in=reader.mend,
-                reader=reader,
-            )
+            yield reader_bench(reader)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
+class TestPn532OnASerialLine(NfcpyConformance[NfcReader]):
+    @pytest.fixture
+    def bench(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReaderBench[NfcReader]]:
+        monkeypatch.setattr("drivers.nfc_cards._REST", QUICKLY)
+        with SimulatedPn532() as reader:
+            yield reader_bench(reader)
 
 
 @contextmanager
@@ -54,134 +70,6 @@ def watching(reader: SimulatedCardReader) -> Iterator[Watch]:
         watch = Watch(supervisor, events)
         watch.next(DeviceBack)
         yield watch
-
-
-# --- the pages of a Type 2 tag ---
-
-
-def read(memory: bytes) -> tuple[bytes | None, list[int]]:
-    """Runs the command by hand over a memory that ends; returns its result and the first page of each read."""
-    command, asked = read_ndef(), []
-    try:
-        question = next(command)
-        while True:
-            assert question[0] == 0x30
-            asked.append(question[1])
-            pages = memory[question[1] * 4 :][:16]
-            question = command.send(pages if len(pages) == 16 else b"\0")
-    except StopIteration as done:
-        message: bytes | None = done.value
-        return message, asked
-
-
-def tag(area: bytes) -> bytes:
-    return type2_memory(NTAG, area)
-
-
-MESSAGE = bytes.fromhex("D1010B5402766950303031323334")
-
-
-@pytest.mark.parametrize(
-    ("memory", "message"),
-    [
-        (tag(b"\x03\x0e" + MESSAGE + b"\xfe"), MESSAGE),
-        (tag(b"\0\0\0\x03\xff\x00\x0e" + MESSAGE + b"\xfe"), MESSAGE),
-        (tag(b"\xfd\x03abc\x03\x0e" + MESSAGE), MESSAGE),
-        (tag(b"\x03\x00\xfe"), b""),
-        (tag(b"\xfe\x03\x0e" + MESSAGE), None),
-        (tag(b""), None),
-        (tag(b"\x03\xff\xff\xff" + MESSAGE), None),
-        (tag(b"\x03\x0e" + MESSAGE)[:28], None),
-        (bytes(64), None),
-        (b"", None),
-        (tag(b"\x03\x0e" + MESSAGE).replace(b"\xe1\x10", b"\xe1\x20"), None),
-        (tag(b"\x03\x0e" + MESSAGE).replace(b"\xe1\x10\x12\x00", b"\xe1\x10\x12\xf0"), None),
-    ],
-)
-def test_the_message_is_found_where_the_tag_says(memory: bytes, message: bytes | None) -> None:
-    assert read(memory)[0] == message
-
-
-def test_no_more_pages_are_read_than_the_message_has() -> None:
-    assert read(tag(b"\x03\x0e" + MESSAGE + b"\xfe")) == (MESSAGE, [0, 4])
-    assert read(tag(b"\x03\x0f" + MESSAGE + b"!\xfe")) == (MESSAGE + b"!", [0, 4, 8])
-
-
-def test_bytes_that_are_no_data_in_the_middle_of_a_message_are_left_out() -> None:
-    # Two lock bytes at page 7, byte 1 = byte 29, and three of the maker's at page 8, byte 0 = byte 32.
-    controls = bytes.fromhex("0103711002" + "0203800302")
-    whole = b"\x03\x0e" + MESSAGE
-    first = controls + whole
-    area = first[:13] + b"LL" + first[13:14] + b"RRR" + first[14:]
-    assert area[29 - 16 : 31 - 16] == b"LL"
-    assert area[32 - 16 : 35 - 16] == b"RRR"
-    assert read(tag(area))[0] == MESSAGE
-
-
-@given(st.binary(max_size=300))
-@example(bytes.fromhex("E1101200").rjust(16, b"\0") + b"\x03\xff\xff")
-def test_any_memory_comes_to_an_end(memory: bytes) -> None:
-    _, asked = read(memory)
-    assert len(asked) <= 1024 // 16
-
-
-@given(st.lists(st.binary(max_size=20)))
-def test_any_answers_come_to_an_end(answers: list[bytes]) -> None:
-    header = bytes.fromhex("E110FF00").rjust(16, b"\0")
-    command = read_ndef()
-    next(command)
-
-    def tell() -> None:
-        for answer in [header, *answers, *[bytes(16)] * 64]:
-            command.send(answer)
-
-    with pytest.raises(StopIteration):
-        tell()
-
-
-@given(st.binary(max_size=120))
-def test_a_message_that_was_written_is_read(message: bytes) -> None:
-    assert read(tag(b"\x03" + bytes((len(message),)) + message + b"\xfe"))[0] == message
-
-
-# --- the identifier in a message ---
-
-
-def message(*records: ndef.Record) -> bytes:
-    return b"".join(ndef.message_encoder(records))
-
-
-@pytest.mark.parametrize(
-    ("records", "identifier"),
-    [
-        ([ndef.TextRecord("P0012345")], "P0012345"),
-        ([ndef.TextRecord("P0012345", "vi", "UTF-16")], "P0012345"),
-        ([ndef.TextRecord(" P0012345\r\n")], "P0012345"),
-        ([ndef.TextRecord("patron:P0012345")], "P0012345"),
-        ([ndef.TextRecord("BD-Thẻ-7")], "BD-Thẻ-7"),
-        ([ndef.UriRecord("patron:P0012345")], "P0012345"),
-        ([ndef.UriRecord("https://thuvien.example/the/P0012345")], "P0012345"),
-        ([ndef.UriRecord("https://example.org/P0012345")], None),
-        ([ndef.UriRecord("tel:+842083852345"), ndef.TextRecord("P0012345")], "P0012345"),
-        ([ndef.TextRecord("Nguyễn Văn A")], None),
-        ([ndef.TextRecord("Nguyễn Văn A"), ndef.TextRecord("P0012345")], "P0012345"),
-        ([ndef.TextRecord("")], None),
-        ([ndef.TextRecord("patron:")], None),
-        ([ndef.TextRecord("P" * 64)], "P" * 64),
-        ([ndef.TextRecord("P" * 65)], None),
-        ([ndef.TextRecord("P001\x002345")], None),
-        ([ndef.Record("application/vnd.example", "", b"P0012345")], None),
-        ([], None),
-    ],
-)
-def test_the_identifier_is_the_first_word_that_can_be_one(records: Sequence[ndef.Record], identifier: str) -> None:
-    assert patron_identifier(message(*records), ("patron:", "https://thuvien.example/the/")) == identifier
-
-
-@given(st.one_of(st.binary(max_size=80), st.binary(max_size=10).map(lambda tail: MESSAGE[:-3] + tail)))
-def test_any_message_is_an_identifier_or_none(octets: bytes) -> None:
-    identifier = patron_identifier(octets, ("patron:",))
-    assert identifier is None or (identifier.isprintable() and 0 < len(identifier) <= 64)
 
 
 # --- nfcpy ---

@@ -2,13 +2,14 @@
 
 import os
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.bibliotheca import Bibliotheca
 from drivers.devices import (
     BarcodeScanned,
     Card,
@@ -26,61 +27,97 @@ from drivers.devices import (
     UnreadableTag,
 )
 from drivers.feig import Feig
-from drivers.iso15693 import AfiPair, Security, SecurityChanged, TagFault, Uid
-from drivers.iso28560 import BlankTag, LibraryTag
-from drivers.pad import Pad, Presence
-from drivers.simulators.pad import PadFault, SimulatedPad
+from drivers.iso15693 import AfiPair, Mark, Marking, Security, SecurityChanged, TagFault, Uid
+from drivers.library_tag import BlankTag, LibraryTag
+from drivers.pad import Pad
+from drivers.presence import Presence
+from drivers.rl866 import Rl866
+from drivers.simulators.bibliotheca import BibliothecaReader
+from drivers.simulators.feig import FeigReader
+from drivers.simulators.field import PadFault
+from drivers.simulators.pad import Reader, SimulatedPad
+from drivers.simulators.rl866 import Rl866Reader
 from drivers.simulators.wire import Link, Outlet, Wire
 from drivers.supervisor import Supervisor
-from drivers.tag_protocol import Inventory
-from tests.drivers.conformance import FIRST, PATIENCE, SECOND, PadBench, PadConformance, Watch, item, release, until
+from drivers.tag_protocol import Inventory, TagProtocol
+from tests.drivers.conformance import PATIENCE, Watch, until
+from tests.drivers.conformance_pads import FIRST, SECOND, PadBench, PadConformance, item, release
 
 #: As short as a busy machine allows: a fault that is an answer's absence lasts so long.
 ANSWER_WITHIN = 0.3
 LINGER = 0.05
 
 
-def open_pad(device: str, url: str) -> Pad:
+def open_pad(device: str, url: str, protocol: Callable[[], TagProtocol] = Feig, marking: Marking | None = None) -> Pad:
     return Pad.open(
         device,
         url=url,
-        protocol=Feig(),
+        protocol=protocol(),
+        # A pseudo-terminal has no parity.
         line=SerialLine(38400, "8N1"),
+        marking=marking,
         answer_within=ANSWER_WITHIN,
         linger=LINGER,
         rest=0.002,
     )
 
 
-def pad_bench(pad: SimulatedPad) -> PadBench[Pad]:
+def pad_bench(pad: SimulatedPad, protocol: Callable[[], TagProtocol] = Feig) -> PadBench[Pad]:
     return PadBench(
-        connect=partial(open_pad, url=pad.url),
+        connect=partial(open_pad, url=pad.url, protocol=protocol),
         pull_cable=lambda: pad.cause(PadFault.CABLE_PULLED),
         plug_in=pad.mend,
         pad=pad,
+        marked=lambda marking: partial(open_pad, url=pad.url, protocol=protocol, marking=marking),
     )
+
+
+no_terminals = pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
 
 
 class TestFeigOverTcp(PadConformance[Pad]):
     @pytest.fixture
     def bench(self) -> Iterator[PadBench[Pad]]:
         with SimulatedPad() as pad:
-            yield pad_bench(pad)
+            yield pad_bench(pad, partial(Feig, advanced=True))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
-class TestFeigOverASerialLine(PadConformance[Pad]):
+@no_terminals
+class TestFeigOverASerialLineThatListsThreeTagsAtATime(PadConformance[Pad]):
     @pytest.fixture
     def bench(self) -> Iterator[PadBench[Pad]]:
-        with SimulatedPad(link=Link.PTY) as pad:
+        with SimulatedPad(FeigReader(tags_per_answer=3), link=Link.PTY) as pad:
             yield pad_bench(pad)
 
 
-class TestFeigThatListsThreeTagsAtATime(PadConformance[Pad]):
+class TestBibliothecaOverTcp(PadConformance[Pad]):
     @pytest.fixture
     def bench(self) -> Iterator[PadBench[Pad]]:
-        with SimulatedPad(tags_per_answer=3) as pad:
-            yield pad_bench(pad)
+        with SimulatedPad(BibliothecaReader()) as pad:
+            yield pad_bench(pad, Bibliotheca)
+
+
+@no_terminals
+class TestBibliothecaOverASerialLineWithOldFirmware(PadConformance[Pad]):
+    @pytest.fixture
+    def bench(self) -> Iterator[PadBench[Pad]]:
+        with SimulatedPad(BibliothecaReader(old_firmware=True), link=Link.PTY) as pad:
+            yield pad_bench(pad, Bibliotheca)
+
+
+class TestRl866OverTcp(PadConformance[Pad]):
+    @pytest.fixture
+    def bench(self) -> Iterator[PadBench[Pad]]:
+        with SimulatedPad(Rl866Reader()) as pad:
+            yield pad_bench(pad, Rl866)
+
+
+@no_terminals
+class TestRl866OverASerialLineThatListsThreeTagsAtATime(PadConformance[Pad]):
+    @pytest.fixture
+    def bench(self) -> Iterator[PadBench[Pad]]:
+        with SimulatedPad(Rl866Reader(tags_per_answer=3), link=Link.PTY) as pad:
+            yield pad_bench(pad, Rl866)
 
 
 @pytest.fixture
@@ -91,7 +128,7 @@ def watch() -> Iterator[Watch]:
 
 
 def test_a_reader_that_reports_only_new_tags_is_asked_for_the_others(watch: Watch) -> None:
-    with SimulatedPad(only_new=True) as pad:
+    with SimulatedPad(FeigReader(only_new=True)) as pad:
         watch.supervisor.add("pad", partial(open_pad, url=pad.url))
         pad.put(item(FIRST))
         watch.next(TagRead)
@@ -144,12 +181,14 @@ def test_a_slow_reader_is_waited_for(watch: Watch) -> None:
 
 def test_a_library_has_its_own_marks(watch: Watch) -> None:
     with SimulatedPad() as pad:
-        connect = partial(Pad.open, url=pad.url, protocol=Feig(), afis=AfiPair(secured=0xDA, released=0x21))
+        connect = partial(
+            Pad.open, url=pad.url, protocol=Feig(), marking=Marking(afis=AfiPair(secured=0xDA, released=0x21))
+        )
         supervised = watch.supervisor.add("pad", connect)
         tag = item(FIRST)
         pad.put(tag)
         watch.next(TagRead)
-        assert supervised.do(release(FIRST)).result(PATIENCE) == SecurityChanged(FIRST, Security.RELEASED)
+        assert supervised.do(release(FIRST)).result(PATIENCE) == SecurityChanged(FIRST, Security.RELEASED, Mark(0x07))
         assert tag.afi == 0x21
         watch.supervisor.stop()
 
@@ -166,14 +205,30 @@ def test_a_reader_that_sees_no_library_tags_is_not_taken_for_a_pad(watch: Watch)
         watch.supervisor.stop()
 
 
-def test_it_works_at_the_speed_of_a_real_line(watch: Watch) -> None:
-    with SimulatedPad(real_time=True) as pad:
-        supervised = watch.supervisor.add("pad", partial(Pad.open, url=pad.url, protocol=Feig()))
+@pytest.mark.parametrize(
+    ("reader", "protocol"), [(FeigReader, Feig), (BibliothecaReader, Bibliotheca), (Rl866Reader, Rl866)]
+)
+def test_it_works_at_the_speed_of_a_real_line(
+    watch: Watch, reader: Callable[[], Reader], protocol: Callable[[], TagProtocol]
+) -> None:
+    with SimulatedPad(reader(), real_time=True) as pad:
+        supervised = watch.supervisor.add("pad", partial(Pad.open, url=pad.url, protocol=protocol()))
         pad.put(item(FIRST), item(SECOND, "TN-000002"))
         watch.next(StackSteady, lambda steady: steady.uids == {FIRST, SECOND})
-        assert supervised.do(release(FIRST)).result(PATIENCE) == SecurityChanged(FIRST, Security.RELEASED)
+        result = supervised.do(release(FIRST)).result(PATIENCE)
+        assert result == SecurityChanged(FIRST, Security.RELEASED, Mark(0x07))
         assert len(watch.of(TagRead)) == 2
         watch.supervisor.stop()
+
+
+def test_what_stood_there_is_asked_when_a_tag_is_released_before_the_pad_has_looked() -> None:
+    with SimulatedPad() as pad:
+        opened = open_pad("pad", pad.url)
+        opened.self_test()
+        pad.put(item(FIRST))
+        results = [opened.release(FIRST) for event in opened.poll() if isinstance(event, TagRead)]
+        opened.close()
+    assert results == [SecurityChanged(FIRST, Security.RELEASED, Mark(0x07))]
 
 
 # --- presence, by itself ---

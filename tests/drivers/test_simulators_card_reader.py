@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from drivers.devices import CardTechnology
 from drivers.nfc_cards import import_nfcpy
-from drivers.simulators.card_reader import CardFault, SimulatedCardReader, VirtualCard
+from drivers.simulators.card_reader import SimulatedCardReader
+from drivers.simulators.cards import CardFault, VirtualCard
 from tests.drivers.conformance import until
 from tests.drivers.conformance_cards import CLASSIC, NTAG
 

@@ -233,6 +233,54 @@ def test_paper_moves_no_faster_than_it_is_said_to() -> None:
         assert time.monotonic() - started > 400 / 2000
 
 
+PUSH, WELL = bytes.fromhex("1D61FF"), bytes.fromhex("1000000F")
+#: Four bytes of facts/receipts.md, 5.1, by the fault they tell of.
+PUSHED = {
+    PrinterFault.COVER_OPEN: "3800000F",
+    PrinterFault.PAPER_OUT: "18000F0F",
+    PrinterFault.PAPER_LOW: "1000030F",
+    PrinterFault.CUTTER_JAMMED: "1808000F",
+}
+
+
+def test_a_status_that_is_wanted_is_pushed_at_once_and_when_it_changes(printer: SimulatedPrinter) -> None:
+    with Port.open(printer.url) as port:
+        port.write(PUSH)
+        assert port.read(10) == WELL
+        for fault, status in PUSHED.items():
+            printer.cause(fault)
+            assert port.read(10) == bytes.fromhex(status)
+            printer.mend()
+            assert port.read(10) == WELL
+        port.write(bytes.fromhex("1D6100 1D7201"))
+        assert port.read(10) == b"\0"
+        printer.cause(PrinterFault.PAPER_LOW)
+        port.write(bytes.fromhex("1D7201"))
+        assert port.read(10) == b"\3"  # an answer, and nothing pushed before it
+
+
+def test_what_it_held_is_gone_when_it_is_switched_off_and_what_is_on_paper_is_not(printer: SimulatedPrinter) -> None:
+    printer.cause(PrinterFault.PAPER_OUT, after_rows=20)
+    with Port.open(printer.url) as port:
+        port.write(raster(b"\xff" * 72 * 50, 72) + b"\x1dv0\0H\0d\0")
+        until(lambda: printer.rows_printed() == 20)
+        printer.power_cycle()
+        printer.mend()
+    feed(printer, raster(b"\xaa" * 72 * 10, 72) + CUT)
+    (paper,) = printer.receipts()
+    assert rows_of(paper)[CUTTER_GAP:] == [b"\xff" * 72] * 20 + [b"\xaa" * 72] * 10
+
+
+def test_a_busy_one_takes_in_what_was_sent_when_it_is_no_longer(printer: SimulatedPrinter) -> None:
+    printer.cause(PrinterFault.BUSY)
+    with Port.open(printer.url) as port:
+        port.write(raster(b"\xff" * 72, 72) + bytes.fromhex("100401"))
+        assert not port.read(0.05)
+        printer.mend()
+        assert port.read(10) == b"\x12"
+    until(lambda: printer.rows_printed() == 1)
+
+
 def test_faults_are_those_that_were_caused_and_not_mended(printer: SimulatedPrinter) -> None:
     printer.cause(PrinterFault.PAPER_LOW)
     printer.cause(PrinterFault.COVER_OPEN)

@@ -28,8 +28,9 @@ from typing import Any, NoReturn
 import pytest
 
 from drivers.devices import Raster
-from drivers.simulators.card_reader import CardFault
-from drivers.simulators.pad import PadFault, SimulatedPad, VirtualTag
+from drivers.simulators.cards import CardFault
+from drivers.simulators.field import PadFault, VirtualTag
+from drivers.simulators.pad import SimulatedPad
 from drivers.simulators.printer import PrinterFault
 from drivers.simulators.scanner import ScannerFault
 from drivers.supervisor import Supervisor

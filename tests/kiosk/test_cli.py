@@ -100,7 +100,7 @@ def test_a_line_that_is_not_understood_gets_one_sentence_and_ends_with_2(home: P
     assert not any(home.iterdir())
 
 
-@pytest.mark.parametrize("group", ["fees", "catalogue", "patrons", "config"])
+@pytest.mark.parametrize("group", ["fees", "catalogue", "patrons", "config", "tag", "devices", "simulate"])
 def test_a_group_without_its_command_shows_its_help_and_ends_with_2(typed: Typed, group: str) -> None:
     ended = typed(group)
     assert ended.code == 2
@@ -184,7 +184,7 @@ def test_commands_that_do_something_show_an_example_of_themselves(
 ) -> None:
     for lang, word in (("vi", "Ví dụ"), ("en", "Example")):
         for name, text in helps[lang].items():
-            if name not in ("", "fees", "catalogue", "patrons", "config", "config check"):
+            if name not in ("", "fees", "catalogue", "patrons", "config", "config check", "tag", "devices", "simulate"):
                 assert re.search(rf"{word}: tramsach (--home \S+ )?{name}\b", text), name
 
 
@@ -193,10 +193,12 @@ def test_no_english_word_is_left_in_vietnamese_help(helps: dict[str, dict[str, s
         return {word.lower() for word in re.findall(r"(?<![\w/-])[^\W\d_]+(?![\w/-])", text)}
 
     names = {word for command in COMMANDS for word in command}
-    formats = words("tramsach marc mrc marcxml csv xlsx json isbn summary export")
-    values = words("auto koha mobile portrait landscape small vi en")
-    examples = words("tn truyen kieu child book ốm")
-    vietnamese = words("trạm sách đồng in do x")  # in: to print; do: because of; x: the number in a range
+    formats = words("tramsach marc mrc marcxml csv xlsx json isbn summary export hex isil toml tcp udp usb rfid")
+    values = words("auto koha mobile portrait landscape small vi en feig")
+    examples = words("tn vn truyen kieu child book ốm socket port")
+    vietnamese = words(
+        "trạm sách đồng chip in an do x"
+    )  # in: to print; an (ninh): safety; do: because of; x: the number in a range
     both = words(" ".join(helps["vi"].values())) & words(" ".join(helps["en"].values()))
     assert both <= names | formats | values | examples | vietnamese
 

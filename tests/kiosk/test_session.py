@@ -30,7 +30,8 @@ from drivers.devices import (
     TagRead,
 )
 from drivers.library_tag import LibraryTag
-from drivers.simulators.pad import PadFault, SimulatedPad, VirtualTag
+from drivers.simulators.field import PadFault, VirtualTag
+from drivers.simulators.pad import SimulatedPad
 from kiosk.flows import messages as m
 from kiosk.flows.state import Phase, PinMode, Setup, Stage, State
 from kiosk.pins import FIRST_WAIT_S, hash_pin
@@ -641,6 +642,7 @@ class Paper:
 
     def __init__(self, outcome: PrintOutcome) -> None:
         self.outcome = outcome
+        self.width = 384
         self.printed: list[Raster] = []
 
     def print(self, receipt: Raster) -> PrintOutcome:
@@ -648,11 +650,11 @@ class Paper:
         return self.outcome
 
 
-def picture(_facts: m.ReceiptFacts) -> Raster:
-    return Raster(8, 1, b"\xff")
+def picture(_facts: m.ReceiptFacts, width: int) -> Raster:
+    return Raster(width, 1, b"\xff" * (width // 8))
 
 
-def broken_picture(_facts: m.ReceiptFacts) -> Raster:
+def broken_picture(_facts: m.ReceiptFacts, _width: int) -> Raster:
     raise ZeroDivisionError
 
 
@@ -669,7 +671,7 @@ def broken_picture(_facts: m.ReceiptFacts) -> Raster:
     ],
 )
 def test_what_becomes_of_a_receipt_is_told_and_never_touches_a_loan(
-    home: Path, printer: Asked | None, render: Callable[[m.ReceiptFacts], Raster] | None, receipt: Receipt
+    home: Path, printer: Asked | None, render: Callable[[m.ReceiptFacts, int], Raster] | None, receipt: Receipt
 ) -> None:
     with Kiosk(home, hands=Hands(printer=printer, render=render)) as kiosk:
         kiosk.do(card(AN), scan(KIEU_1))
@@ -681,6 +683,17 @@ def test_what_becomes_of_a_receipt_is_told_and_never_touches_a_loan(
         kiosk.do(card(BINH))
         kiosk.until(lambda s: s.phase is Phase.BORROW)
     assert on_loan(home) == {KIEU_1}
+
+
+def test_a_receipt_is_drawn_as_wide_as_the_printers_paper(home: Path) -> None:
+    paper = Paper(PrintOutcome.PRINTED)
+    with Kiosk(home, hands=Hands(printer=Asked(paper), render=picture)) as kiosk:
+        kiosk.do(card(AN), scan(KIEU_1))
+        kiosk.settled({KIEU_1: Stage.RELEASED})
+        kiosk.touch(Action.FINISH)
+        kiosk.touch(Action.PRINT)
+        kiosk.until(lambda s: s.receipt is Receipt.PRINTED)
+    assert [receipt.width for receipt in paper.printed] == [384]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), NotSent("away"), DeviceRefused("no", answer=b"")])

@@ -17,7 +17,8 @@ from drivers.devices import BarcodeScanned, Card, CardPresented, CardTechnology,
 from drivers.feig import Feig
 from drivers.iso15693 import Uid
 from drivers.pad import Pad
-from drivers.simulators.pad import SimulatedPad, VirtualTag
+from drivers.simulators.field import VirtualTag
+from drivers.simulators.pad import SimulatedPad
 from drivers.supervisor import Supervised, Supervisor
 from kiosk.flows.messages import Message
 from kiosk.flows.show import view

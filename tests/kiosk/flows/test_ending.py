@@ -153,6 +153,19 @@ def test_one_that_may_have_been_printed_is_not_offered_again(world: World) -> No
     assert len(world.printed) == 1
 
 
+@pytest.mark.parametrize("receipt", [Receipt.FAILED, Receipt.UNKNOWN])
+def test_without_paper_the_page_stays_long_enough_to_take_it_along_on_a_telephone(
+    world: World, receipt: Receipt
+) -> None:
+    world.touch(Action.FINISH)
+    world.touch(Action.PRINT)
+    world.answer_printer(receipt)
+    world.tick(19)
+    assert (done_of(world).receipt, done_of(world).seconds) == (receipt, 1)
+    world.tick(1)
+    assert world.shows(AttractView)
+
+
 def test_a_second_touch_does_not_print_twice(world: World) -> None:
     world.touch(Action.FINISH)
     world.touch(Action.PRINT)

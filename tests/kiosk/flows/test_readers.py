@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.devices import Card, CardPresented, CardRemoved, CardTechnology
+from drivers.devices import Card, CardPresented, CardRemoved, CardTechnology, CodeKind, SeveralCards
 from kiosk.flows import messages as m
 from kiosk.flows.state import Phase, PinMode, Setup
 from kiosk.views import (
@@ -495,3 +495,177 @@ def test_books_first_and_the_offer_keep_the_language_that_was_chosen() -> None:
     assert world.view.language == "en"
     world.card(ANH)
     assert world.view.language == "en"
+
+
+# --- cards that stay, and several at once -----------------------------------------------------------------------------
+
+
+def test_a_card_that_stays_is_one_visit_and_begins_no_other() -> None:
+    world = World()
+    world.lay_card(ANH)
+    world.lay("B1")
+    world.touch(Action.FINISH)
+    assert world.told(Notice.TAKE_CARD)
+    world.touch(Action.FINISH)
+    assert world.at(Phase.ATTRACT)
+    assert world.told(Notice.TAKE_CARD)
+    world.tick(600)
+    assert world.at(Phase.ATTRACT)
+    assert world.told(Notice.TAKE_CARD)
+    world.take_card()
+    assert world.told(None)
+    world.lay_card(ANH)
+    assert world.at(Phase.BORROW)
+
+
+def test_a_card_left_on_a_reader_that_was_lost_and_comes_back_begins_nothing() -> None:
+    world = World()
+    world.lay_card(ANH)
+    world.touch(Action.END)
+    world.lost("reader")
+    assert world.told(Notice.READER_AWAY)
+    world.back("reader")
+    world.lay_card(ANH)  # told anew, as a reader does that knows nothing of before
+    assert world.at(Phase.ATTRACT)
+    assert world.told(Notice.TAKE_CARD)
+    world.take_card()
+    world.card(BINH)
+    assert world.at(Phase.BORROW)
+
+
+def test_a_card_taken_while_its_reader_was_lost_is_not_waited_for() -> None:
+    world = World()
+    world.lay_card(ANH)
+    world.touch(Action.END)
+    world.lost("reader")
+    world.back("reader")
+    world.take_card()  # the reader has come back and finds itself empty
+    assert world.told(None)
+    world.lay_card(BINH)
+    assert world.at(Phase.BORROW)
+
+
+def test_a_reader_that_is_lost_in_a_visit_and_comes_back_with_the_card_begins_no_other_when_it_is_done() -> None:
+    world = World()
+    world.lay_card(ANH)
+    world.lay("B1")
+    world.touch(Action.FINISH)
+    world.lost("reader")
+    world.back("reader")
+    world.lay_card(ANH)
+    assert world.at(Phase.DONE)
+    world.touch(Action.FINISH)
+    assert world.at(Phase.ATTRACT)
+
+
+def test_another_readers_card_in_place_of_one_that_was_left_begins_a_visit() -> None:
+    world = World()
+    world.lay_card(ANH)
+    world.touch(Action.END)
+    world.take_card()
+    world.lay_card(BINH)
+    assert world.at(Phase.BORROW)
+    assert world.state.reader is not None
+    assert world.state.reader.card == BINH
+
+
+def test_nobody_is_named_by_a_card_that_was_left() -> None:
+    world = World()
+    world.lay_card(ANH)
+    world.touch(Action.END)
+    assert world.view.patron is None
+    assert ANH not in repr(world.state)
+    assert world.state.cards_left == {"reader"}
+
+
+def test_cards_of_two_technologies_at_once_are_asked_to_be_one() -> None:
+    world = World()
+    world.send(SeveralCards("reader"))
+    assert world.at(Phase.ATTRACT)
+    assert world.told(Notice.TWO_CARDS)
+    assert world.sounds == ["refused"]
+    world.card(ANH)
+    assert world.at(Phase.BORROW)
+    world.tick(5)
+    before = world.view
+    world.send(SeveralCards("reader"))
+    assert world.view == replace(before, notice=Notice.TWO_CARDS)
+
+
+def test_a_card_on_the_reader_and_another_on_the_pad_are_two_and_one_visit() -> None:
+    world = World()
+    world.lay_card(BINH)
+    world.put("READER")
+    assert world.told(Notice.CARD_AGAIN)
+    assert world.state.reader is not None
+    assert world.state.reader.card == BINH
+
+
+@pytest.mark.parametrize("mode", [PinMode.ALWAYS, PinMode.ACCOUNT])
+def test_a_card_taken_away_while_the_pin_is_typed_changes_nothing(mode: PinMode) -> None:
+    world = with_pin(mode)
+    world.lay_card(ANH)
+    if mode is PinMode.ACCOUNT:
+        world.touch(Action.ACCOUNT)
+    world.type_pin(PIN[:2])
+    before = world.view
+    world.take_card()
+    assert world.view == before
+    world.type_pin(PIN[2:])
+    assert world.shows(AccountView if mode is PinMode.ACCOUNT else BorrowView)
+
+
+# --- codes whose prefix says what they are ----------------------------------------------------------------------------
+
+
+def test_a_readers_code_is_never_taken_for_an_item() -> None:
+    world = World()
+    world.scan(ANH, CodeKind.PATRON)
+    assert world.at(Phase.BORROW)
+    world.scan("B1", CodeKind.PATRON)
+    assert world.told(Notice.CARD_AGAIN)
+    assert not world.loans
+
+
+def test_an_items_code_is_never_taken_for_a_card() -> None:
+    world = World()
+    world.scan("B1", CodeKind.ITEM)
+    assert world.shows(OfferView)
+    assert not any(isinstance(e, m.FindCard) for e in world.asked)
+    world.card(ANH)
+    world.scan("B2", CodeKind.ITEM)
+    assert set(world.shown) == {"B1", "B2"}
+    assert world.loans == {"B1": ANH, "B2": ANH}
+
+
+def test_an_items_code_after_a_visit_begins_the_next() -> None:
+    world = World()
+    world.card(ANH)
+    world.lay("B1")
+    world.touch(Action.FINISH)
+    world.lift("B1")
+    world.scan("B2", CodeKind.ITEM)
+    assert world.shows(OfferView)
+    assert set(world.shown) == {"B2"}
+
+
+@pytest.mark.parametrize("card", [None, ANH])
+def test_where_items_are_taken_by_their_chips_a_barcode_is_answered_with_where_to_put_the_book(
+    card: str | None,
+) -> None:
+    world = World(Setup(branch="TN", barcode_items=False))
+    if card:
+        world.card(card)
+    before = world.view
+    world.scan("B1", CodeKind.ITEM)
+    assert world.view == replace(before, notice=Notice.USE_PAD)
+    assert not world.loans
+
+
+def test_an_items_code_on_a_page_about_a_reader_changes_nothing() -> None:
+    world = with_pin(PinMode.ACCOUNT)
+    world.card(ANH)
+    world.touch(Action.ACCOUNT)
+    before = world.view
+    world.scan("B1", CodeKind.ITEM)
+    assert world.view == before

@@ -13,17 +13,19 @@ from drivers.devices import (
     CardPresented,
     CardRemoved,
     CardTechnology,
+    CodeKind,
     DeviceBack,
     DeviceLost,
     Identity,
     PrinterStatus,
+    SeveralCards,
     StackOverfull,
     StackSteady,
     TagArrived,
     TagGone,
     TagRead,
 )
-from drivers.iso15693 import Security, SecurityChanged, SecurityUnchanged, SecurityUnknown, TagFault
+from drivers.iso15693 import Mark, Security, SecurityChanged, SecurityUnchanged, SecurityUnknown, TagFault
 from kiosk.flows import messages as m
 from kiosk.flows.show import view
 from kiosk.flows.state import PinMode, Setup, State, start
@@ -55,7 +57,7 @@ faults = st.sampled_from(TagFault)
 wanted = st.sampled_from(Security)
 results = st.one_of(
     st.builds(SecurityChanged, uids, wanted),
-    st.builds(SecurityUnchanged, uids, wanted, st.sampled_from([0x07, 0xC2, 0x00]), faults),
+    st.builds(SecurityUnchanged, uids, wanted, st.builds(Mark, st.sampled_from([0x07, 0xC2, 0x00])), faults),
     st.builds(SecurityUnknown, uids, wanted, faults),
     st.none(),
 )
@@ -90,7 +92,8 @@ messages: st.SearchStrategy[m.Message] = st.one_of(
         st.none() | cards,
     ),
     st.builds(CardRemoved, devices),
-    st.builds(BarcodeScanned, devices, cards | items),
+    st.builds(SeveralCards, devices),
+    st.builds(BarcodeScanned, devices, cards | items, st.sampled_from(CodeKind)),
     st.builds(PrinterStatus, devices),
     st.builds(
         m.CardFound, visits, cards, st.none() | st.sampled_from(list(READERS.values())), st.just(()) | reasons,

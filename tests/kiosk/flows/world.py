@@ -19,7 +19,9 @@ from drivers.devices import (
     BarcodeScanned,
     Card,
     CardPresented,
+    CardRemoved,
     CardTechnology,
+    CodeKind,
     DeviceBack,
     DeviceLost,
     Identity,
@@ -31,6 +33,7 @@ from drivers.devices import (
     UnreadableTag,
 )
 from drivers.iso15693 import (
+    Mark,
     Security,
     SecurityChanged,
     SecurityResult,
@@ -38,7 +41,7 @@ from drivers.iso15693 import (
     SecurityUnknown,
     TagFault,
 )
-from drivers.iso28560 import BlankTag, Damage, DamagedTag, ForeignTag, LibraryTag, TagWarning, Usage
+from drivers.library_tag import BlankTag, Damage, DamagedTag, ForeignTag, LibraryTag, TagWarning, Usage
 from kiosk.flows import messages as m
 from kiosk.flows.show import view
 from kiosk.flows.state import CAME_BACK, Book, Phase, PinMode, Setup, Stage, State, start
@@ -278,16 +281,26 @@ class World:
         self.send(Touch(action, argument))
 
     def card(self, number: str) -> None:
-        """A card is laid on the reader."""
+        """A card is held to the reader."""
+        self.lay_card(number)
+        self.take_card()
+
+    def lay_card(self, number: str) -> None:
+        """A card is laid on the reader, and stays there."""
         self.send(CardPresented(self.setup.reader, Card(CardTechnology.TYPE_A, b"\x01\x02\x03\x04", number)))
+
+    def take_card(self) -> None:
+        """The card is taken off the reader."""
+        self.send(CardRemoved(self.setup.reader))
 
     def nameless_card(self) -> None:
         """A card whose UID is invented anew each time, as a phone has it."""
         self.send(CardPresented(self.setup.reader, Card(CardTechnology.TYPE_A, b"\x08\x02\x03\x04")))
+        self.take_card()
 
-    def scan(self, code: str) -> None:
+    def scan(self, code: str, kind: CodeKind = CodeKind.UNKNOWN) -> None:
         """A barcode is held under the scanner."""
-        self.send(BarcodeScanned(self.setup.scanner, code))
+        self.send(BarcodeScanned(self.setup.scanner, code, kind))
 
     def type_pin(self, pin: str) -> None:
         """A PIN is typed."""
@@ -376,7 +389,7 @@ class World:
             answer = SecurityChanged(effect.uid, wanted)
         else:
             fault = TagFault.LOCKED if outcome == "locked" else TagFault.NOT_WRITTEN
-            answer = SecurityUnchanged(effect.uid, wanted, 0x07 if tag.secured else 0xC2, fault)
+            answer = SecurityUnchanged(effect.uid, wanted, Mark(0x07 if tag.secured else 0xC2), fault)
         self.send(m.TagAnswered(effect.visit, effect.item_id, effect.uid, answer if self.pad_there else None))
 
     def answer_printer(self, receipt: Receipt) -> None:

@@ -3,17 +3,19 @@
 import dataclasses
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kiosk import i18n
 from kiosk.screens import words
-from kiosk.screens.samples import VIEWS
+from kiosk.screens.samples import DONE, PATRON, VIEWS
 from kiosk.screens.shapes import ICONS, PICTURES
 from kiosk.screens.theme import theme, tokens
 from kiosk.screens.words import DialogText, Frame, Key, PageText, StatusLine
-from kiosk.views import Action, BorrowView, Notice, PatronView, TimeoutView, View
+from kiosk.views import Action, BorrowView, Notice, PatronView, Receipt, RowState, RowView, TimeoutView, View
 
 SCREENS = Path(words.__file__).parent
 STEPS = set(tokens()["type"]["scale"])
@@ -181,3 +183,56 @@ def test_every_screen_of_a_visit_can_be_left_by_touch() -> None:
         if not keys and name in ("attract", "attract-offline", "closed", "out-of-service"):
             continue
         assert keys & ways, name
+
+
+# --- the slip on a telephone ------------------------------------------------------------------------------------------
+
+
+def code(**changes: Any) -> str:
+    done = dataclasses.replace(DONE, **{"receipt": Receipt.FAILED, **changes})
+    return words.page(dataclasses.replace(VIEWS["done"], body=done)).code
+
+
+def test_a_slip_without_paper_is_a_code_with_titles_by_their_due_date() -> None:
+    i18n.speak("vi")
+    row = RowView("1", RowState.BORROWED, "Dế Mèn phiêu lưu ký", day=date(2027, 3, 29))
+    rows = (
+        row,
+        dataclasses.replace(row, key="2", title="Đất rừng phương Nam", day=date(2027, 3, 22)),
+        dataclasses.replace(row, key="3", title="Truyện Kiều"),
+        dataclasses.replace(row, key="4", title="Người Nùng", state=RowState.PUT_ASIDE, day=None),
+    )
+    assert code(rows=rows).splitlines() == [
+        "PHIẾU HẠN TRẢ",
+        "Hạn trả 22/03/2027",
+        "- Đất rừng phương Nam",
+        "Hạn trả 29/03/2027",
+        "- Dế Mèn phiêu lưu ký",
+        "- Truyện Kiều",
+    ]
+    back = tuple(dataclasses.replace(row, state=RowState.RETURNED, day=None) for row in rows[:1])
+    assert code(rows=back, borrowed=0, returned=1).splitlines() == ["ĐÃ TRẢ", "- Dế Mèn phiêu lưu ký"]
+
+
+def test_the_code_names_nobody() -> None:
+    assert PATRON.card_ending in str(words.frame(VIEWS["done"]))
+    for receipt in Receipt:
+        said = code(receipt=receipt)
+        assert not any(secret in said for secret in (PATRON.card_ending, PATRON.given_name, PATRON.masked_name))
+
+
+@pytest.mark.parametrize("receipt", Receipt)
+def test_there_is_a_code_where_there_is_no_paper(receipt: Receipt) -> None:
+    without = {Receipt.FAILED, Receipt.UNKNOWN, Receipt.NOT_OFFERED}
+    assert bool(code(receipt=receipt)) == (receipt in without)
+
+
+@pytest.mark.parametrize("count", [0, 1, 20, 200])
+@pytest.mark.parametrize("title", ["W" * 300, "Ễ" * 300, "Truyện Kiều"])
+def test_a_code_stays_small_and_says_how_many_it_leaves_out(count: int, title: str) -> None:
+    i18n.speak("en")
+    rows = tuple(RowView(str(at), RowState.BORROWED, title, day=date(2027, 3, 22)) for at in range(count))
+    said = code(rows=rows)
+    assert len(said.encode()) <= 600
+    shown = said.count("\n- ")
+    assert shown == count or said.endswith(f"\n{count - shown} more")

@@ -234,7 +234,7 @@ def test_a_batch_with_any_byte_turned_is_refused(mask: int) -> None:
 
 def test_a_batch_cut_off_anywhere_is_refused() -> None:
     for length in range(len(RAW)):
-        assert opened(RAW[:length]) in REFUSED, length
+        assert opened(RAW[:length]) == BatchRefused(Reason.DAMAGED), length
 
 
 @given(st.binary(min_size=1, max_size=20))
@@ -305,7 +305,9 @@ def test_a_retired_key_is_good_for_what_was_written_before() -> None:
     days = day(40)
     pins = STATION_PINS.rotate(STRANGER.public, until=25)
     assert isinstance(opened(sealed(days, 1, 25), pins), Batch)
-    assert opened(sealed(days, 26, 40), pins) == BatchRefused(Reason.RETIRED_KEY)
+    for until in (25, 39):
+        early = STATION_PINS.rotate(STRANGER.public, until)
+        assert opened(sealed(days, 26, 40), early) == BatchRefused(Reason.RETIRED_KEY)
     assert isinstance(opened(sealed(days, 26, 40, keys=STRANGER), pins), Batch)
 
 

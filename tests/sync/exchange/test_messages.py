@@ -146,6 +146,8 @@ def test_a_reply_is_as_full_as_it_may_be() -> None:
     assert fitting_changes([]) == 0
     assert fitting_changes(small) == REPLY_CHANGES
     assert fitting_changes(small, most=10) == 10
+    one = len(msgspec.json.encode(small[0])) + 1
+    assert [fitting_changes(small[:2], size=size) for size in (1, 2 * one - 1, 2 * one)] == [1, 1, 2]
     large = [Change(n, "rule_set", "r", "*", {"body": "x" * (REPLY_BYTES // 3)}) for n in range(1, 5)]
     assert fitting_changes(large) == 2
     assert fitting_changes([Change(1, "rule_set", "r", "*", {"body": "x" * REPLY_BYTES})]) == 1

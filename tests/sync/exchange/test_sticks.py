@@ -121,6 +121,13 @@ def test_a_bundle_gives_back_what_was_put_in_whatever_the_size_of_its_parts(mess
     assert outcomes(stick) == [tuple(messages)]
 
 
+def test_a_part_is_filled_to_its_last_byte_and_not_beyond() -> None:
+    two = [bytes(50), bytes(70)]  # with two lengths and the encryption's own 48 bytes they make 176
+    for size, sizes in ((176, [176]), (175, [102, 122])):
+        parts = bundle.seal_parts(manifest(), Side.STATION, HQ_KEYS.public, two, part_bytes=size)
+        assert [part.size for part, _ in parts] == sizes
+
+
 def test_a_bundle_carries_the_very_messages_that_go_over_https(tmp_path: Path) -> None:
     days = day(1000)
     batches = [sealed(days, first, first + 499) for first in (1, 501)]
