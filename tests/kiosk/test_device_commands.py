@@ -180,6 +180,18 @@ def test_the_doctor_knows_of_a_lost_device_and_of_mistakes(
     assert "'fieg'" in message
 
 
+def test_checking_the_settings_checks_the_devices_too(
+    typed: Typed, library: Path, configure: Callable[..., None]
+) -> None:
+    configure(("pad", "feig", NOWHERE))
+    assert library.is_dir()
+    assert typed("config", "check").code == 0
+    configure(("pad", "fieg", NOWHERE))
+    ended = typed("config", "check", "--json")
+    assert ended.code == 1
+    assert [line["key"] for line in ended.document] == ["devices[0].driver"]
+
+
 # --- probe --------------------------------------------------------------------------------------------------------
 
 
@@ -506,6 +518,15 @@ def test_watching_shows_every_device_and_no_number(typed: Typed, configure: Call
         assert "A1B2C3" not in said
     assert "is lost" in words.out
     assert "TN.00131" in words.out
+
+
+def test_in_a_terminal_a_lost_device_is_told_once_and_in_words_alone(
+    home: Path, configure: Callable[..., None]
+) -> None:
+    configure(("pad", "feig", NOWHERE))
+    ended = started("--home", str(home), "--lang", "vi", "devices", "watch", "--seconds", "1")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.count("Hãy xem dây cắm") == 1
 
 
 def test_there_is_nothing_to_watch_without_devices(typed: Typed) -> None:

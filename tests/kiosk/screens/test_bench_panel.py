@@ -144,7 +144,7 @@ def test_a_card_lies_on_the_reader_until_it_is_taken_or_another_comes(desk: Desk
     assert lying(desk.do(Hand.CARD, adult)) == [adult]
     assert lying(desk.do(Hand.CARD, child)) == [child]
     assert lying(desk.do(Hand.CARD, child)) == []
-    assert desk.bench.reader.card is None
+    assert desk.bench.reader.cards == ()
 
 
 @pytest.mark.parametrize("fault", Fault)
