@@ -96,7 +96,7 @@ class Keeper:
         """Let the worker end what it is doing, for a moment, and end it then."""
         self._stopping.set()
         if (process := self._process) is not None:
-            _hang_up(process)
+            _end(process)
         self._thread.join(within)
 
     # --- in the keeper's thread ---
@@ -129,12 +129,7 @@ class Keeper:
         except queue.Empty:
             log.error("the worker of the exchange says nothing any more and is ended")
         finally:
-            _hang_up(process)
-            try:
-                process.wait(_HANG_UP_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _end(process)
             reader.join()
             if process.stdout is not None:
                 process.stdout.close()
@@ -167,10 +162,16 @@ def _answer(process: subprocess.Popen[str], done: bool) -> None:
             process.stdin.flush()
 
 
-def _hang_up(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[str]) -> None:
+    """Hang up, which ends a worker that listens, and end one that does not."""
     if process.stdin is not None:
         with suppress(OSError):
             process.stdin.close()
+    try:
+        process.wait(_HANG_UP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def write(ledger: Ledger, asked: ToWrite) -> None:

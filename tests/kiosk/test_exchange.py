@@ -17,8 +17,10 @@ import pytest
 from kiosk.exchange import Keeper, ToWrite, write
 from sync.circulation.events import from_ms
 from sync.exchange.state import Heard, State
+from sync.store.errors import DiskFull
+from sync.store.files import LEDGER
 from sync.store.ledger import Ledger
-from tests.sync.store.stations import AN, KIEU_1, LAO_HAC, Clock, by_hand, new_station, open_desk
+from tests.sync.store.stations import AN, KIEU_1, LAO_HAC, Clock, new_station, open_desk
 
 SAYS = """
 import json, sys
@@ -88,17 +90,15 @@ def test_pruning_is_asked_of_the_owner_of_the_ledger(tmp_path: Path, ledger: Led
         write(ledger, wanted)
 
 
-def test_a_ledger_that_cannot_be_written_is_a_no(tmp_path: Path) -> None:
-    home = new_station(tmp_path)
+def test_a_ledger_that_cannot_be_written_is_a_no(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> bool:
+        raise DiskFull(LEDGER.path(tmp_path))
+
+    monkeypatch.setattr(ledger, "acknowledge", full)
     answers: list[bool] = []
-    heard = Heard(1, True, "accepted", None, 0, 0, False, False, None, None, 500, None)
-    ledger = open_desk(home, Clock())
-    try:
-        with by_hand(home) as connection:
-            connection.execute("DROP TABLE acknowledged")
-        write(ledger, ToWrite(heard, answers.append))
-    finally:
-        ledger.close()
+    write(ledger, ToWrite(Heard(1, True, "accepted", None, 0, 0, False, False, None, None, 500, None), answers.append))
     assert answers == [False]
 
 
