@@ -21,6 +21,7 @@ from kiosk.screens.root import KioskRoot
 from kiosk.screens.sound import sound_file
 from kiosk.screens.wedge import WedgeKeys
 from kiosk.views import Touch, View
+from kiosk.watchdog import Watchdog
 
 
 class KioskApp(App):
@@ -35,10 +36,11 @@ class KioskApp(App):
         end: Callable[[], None],
         *,
         reduced: bool = False,
+        is_moving: Callable[[float], bool] = lambda _within: True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._reduced = reduced
+        self._reduced, self._is_moving, self._dog = reduced, is_moving, Watchdog()
         self._touch, self._begin, self._end = touch, begin, end
         self._latest: View | None = None
         self._lock = threading.Lock()
@@ -59,9 +61,13 @@ class KioskApp(App):
         """The window is there: let the session begin."""
         self._keys.begin()
         self._begin()
+        self._dog.ready()
+        if (every := self._dog.every) is not None:
+            Clock.schedule_interval(lambda _passed: self._show_life(every), every)
 
     def on_stop(self) -> None:
         """The window is closed: let everything go."""
+        self._dog.stopping()
         self._keys.end()
         self._end()
 
@@ -77,6 +83,11 @@ class KioskApp(App):
     def play(self, name: str) -> None:
         """Let an earcon be heard."""
         Clock.schedule_once(lambda _passed: self._sound(name))
+
+    def _show_life(self, every: float) -> None:
+        """That this is called shows that the window moves; the session has to have moved as well."""
+        if self._is_moving(2 * every):
+            self._dog.alive()
 
     # --- in Kivy's thread ---------------------------------------------------------------------------------------------
 

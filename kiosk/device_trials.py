@@ -8,10 +8,11 @@ then only on a tag that is blank, or that an earlier trial wrote.
 from __future__ import annotations
 
 import json
+import logging
 import queue
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, cast
@@ -56,6 +57,7 @@ from drivers.supervisor import Supervisor
 from kiosk.devices import known_devices, remedy
 from kiosk.i18n import _, language
 from kiosk.terminal import Answers, table
+from sync.circulation.model import LOCAL_ZONE
 
 #: What a trial writes on a blank tag.
 TEST_ITEM: Final = "TRAMSACH-TEST"
@@ -92,7 +94,7 @@ def try_device(say: Answers, home: Path, name: str, *, write: bool, seconds: flo
         say.fail(_("{name} types like a keyboard: try it in the kiosk's window, tramsach kiosk").format(name=name))
         return
     try:
-        with closing(registry.connector(device, devices)(name)) as opened:
+        with _logs_kept_down(), closing(registry.connector(device, devices)(name)) as opened:
             identity = opened.self_test()
             said = f"{identity.model} {identity.firmware} {identity.serial}".strip()
             say.show(_("{name} is there: {who}").format(name=name, who=said or _("it does not say what it is")))
@@ -103,6 +105,17 @@ def try_device(say: Answers, home: Path, name: str, *, write: bool, seconds: flo
         say.fail(_("Details: {reason}").format(reason=error))
         return
     say.document({"device": name, **_identity(identity), **told})
+
+
+@contextmanager
+def _logs_kept_down() -> Iterator[None]:
+    """Where nobody has set logs up, Python would print what drivers warn of beside the sentences that say the same."""
+    nobody = logging.NullHandler()
+    logging.getLogger("drivers").addHandler(nobody)
+    try:
+        yield
+    finally:
+        logging.getLogger("drivers").removeHandler(nobody)
 
 
 def _is_free(say: Answers, home: Path) -> bool:
@@ -380,7 +393,7 @@ def watch(say: Answers, home: Path, seconds: float | None) -> None:
     say.show(_("Ctrl-C ends it."))
     events: queue.SimpleQueue[DeviceEvent] = queue.SimpleQueue()
     try:
-        with Supervisor(events.put) as supervisor:
+        with _logs_kept_down(), Supervisor(events.put) as supervisor:
             for device in (one for one in devices.devices if not registry.is_in_window(one)):
                 supervisor.add(device.name, registry.connector(device, devices))
             while until is None or time.monotonic() < until:
@@ -396,13 +409,14 @@ def watch(say: Answers, home: Path, seconds: float | None) -> None:
 def _show_event(say: Answers, event: DeviceEvent, devices: Devices) -> None:
     now = datetime.now(UTC)
     if say.as_json:
-        line = {"at": now.isoformat(), "device": event.device, **_plain_event(event)}
+        line = {"at": now.isoformat(), "device": event.device, **plain_event(event)}
         say.line(json.dumps(line, ensure_ascii=False))
         return
-    say.show(f"{now.astimezone():%H:%M:%S}  {event.device}  {_event_in_words(event, devices)}")
+    say.show(f"{now.astimezone(LOCAL_ZONE):%H:%M:%S}  {event.device}  {event_in_words(event, devices)}")
 
 
-def _plain_event(event: DeviceEvent) -> dict[str, object]:
+def plain_event(event: DeviceEvent) -> dict[str, object]:
+    """An event for a machine to read; what could name a reader is masked."""
     match event:
         case DeviceBack(identity=identity):
             return {"event": "back", **_identity(identity)}
@@ -430,7 +444,8 @@ def _plain_event(event: DeviceEvent) -> dict[str, object]:
             return {"event": "printer", **_plain_status(event)}
 
 
-def _event_in_words(event: DeviceEvent, devices: Devices) -> str:
+def event_in_words(event: DeviceEvent, devices: Devices) -> str:
+    """An event for a person; what could name a reader is masked."""
     match event:
         case DeviceBack():
             return _("is there")

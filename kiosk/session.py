@@ -108,6 +108,7 @@ class Session:
         self._hands = Hands()
         self._thread = threading.Thread(target=self._run, name="session", daemon=True)
         self.failed: BaseException | None = None
+        self._moved_at = time.monotonic()
 
     # --- from any thread ----------------------------------------------------------------------------------------------
 
@@ -132,6 +133,10 @@ class Session:
         """The flow's state as it was last shown, for those who look on: what it says has been handed to the screen."""
         return self._settled
 
+    def is_moving(self, within: float) -> bool:
+        """Whether the thread is there and has come round in the last seconds; a watchdog asks."""
+        return self._thread.is_alive() and time.monotonic() - self._moved_at < within
+
     # --- in the session's thread --------------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -145,7 +150,8 @@ class Session:
     def _live(self, ledger: Ledger) -> None:
         next_tick = time.monotonic()
         while True:
-            if time.monotonic() >= next_tick:
+            self._moved_at = time.monotonic()
+            if self._moved_at >= next_tick:
                 self._take(ledger, self._tick(ledger))
                 next_tick = time.monotonic() + TICK_S
             try:

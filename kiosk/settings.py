@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from config.loader import PRODUCT_DEFAULTS, Problems, build, dump, read_toml
+from drivers.registry import load_registry, read_devices
 from kiosk.i18n import _, language
 from kiosk.station import read_settings
 from kiosk.terminal import Answers, table
@@ -17,9 +18,10 @@ from sync.intake.rules import HOLIDAYS_FILE, HolidayList, known_until, write_hol
 
 def check(say: Answers, home: Path) -> None:
     """Say that all settings are right, or name every mistake."""
-    settings = read_settings(home)
-    if isinstance(settings, Problems):
-        _report(say, settings)
+    settings, devices = read_settings(home), read_devices(home, load_registry())
+    if isinstance(settings, Problems) or isinstance(devices, Problems):
+        parts = [part for part in (settings, devices) if isinstance(part, Problems)]
+        _report(say, Problems(tuple(problem for part in parts for problem in part)))
     else:
         rules = settings.rules.rules
         say.document([])

@@ -47,5 +47,7 @@ def run(say: Answers, home: Path, *, fullscreen: bool) -> None:
         play=lambda name: app.play(name),  # noqa: PLW0108
         render=lambda facts, width: render(facts, head, width=width),
     )
-    app = KioskApp(machine.touch, machine.begin, machine.end, reduced=station.reduced_motion)
+    app = KioskApp(
+        machine.touch, machine.begin, machine.end, reduced=station.reduced_motion, is_moving=machine.session.is_moving
+    )
     app.run()

@@ -73,6 +73,9 @@ _DROPS = {name: sa.delete(table).where(table.c[KEYS[name]] == sa.bindparam("key"
 
 _EVENT_AT = sa.select(sa.cast(tables.event.c.record, sa.LargeBinary)).where(tables.event.c.seq == sa.bindparam("seq"))
 
+#: About a second of work on a small machine.
+_PRUNED_AT_ONCE = 10_000
+
 _EVENTS_UNTIL = (
     sa.select(sa.cast(tables.event.c.record, sa.LargeBinary).label("record"))
     .where(tables.event.c.seq <= sa.bindparam("until"))
@@ -542,14 +545,17 @@ class Ledger(LedgerView):
 
         What they added up to and still matters (open visits, tags to secure, rows that later events touched) is kept as
         the base from which the ledger is verified; the rest is the reference's to tell. Identities of loans that are no
-        longer here go too. Answers how many events went; the last one always stays.
+        longer here go too. Answers how many events went; the last one always stays, and so do those beyond what can go
+        while a visit may begin.
         """
         with self._file.begin() as connection:
             current, head = Current(connection, self.station), self._read_head(connection)
             safe = connection.execute(sa.select(tables.acknowledged.c.safe)).scalar() or 0
+            first = connection.execute(sa.select(sa.func.min(tables.event.c.seq))).scalar() or 0
             until = connection.execute(
                 sa.select(sa.func.max(tables.event.c.seq)).where(
-                    tables.event.c.seq <= min(safe, current.mark, head.seq - 1), tables.event.c.at < to_ms(before)
+                    tables.event.c.seq <= min(safe, current.mark, head.seq - 1, first + _PRUNED_AT_ONCE),
+                    tables.event.c.at < to_ms(before),
                 )
             ).scalar()
             if until is None:

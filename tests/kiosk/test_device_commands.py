@@ -16,13 +16,33 @@ from types import SimpleNamespace
 import pytest
 from serial.tools import list_ports
 
-from config.devices import DEVICES_FILE
+from config.devices import DEVICES_FILE, Devices, DeviceSettings
 from config.loader import Built, dump, read_toml
-from drivers import finding
-from drivers.devices import Card, CardPresented, CardTechnology, SerialLine
+from drivers import finding, shipped
+from drivers.devices import (
+    BarcodeScanned,
+    Card,
+    CardPresented,
+    CardRemoved,
+    CardTechnology,
+    CodeKind,
+    DeviceBack,
+    DeviceEvent,
+    DeviceLost,
+    Identity,
+    PrinterStatus,
+    SerialLine,
+    SeveralCards,
+    StackOverfull,
+    StackSteady,
+    TagArrived,
+    TagGone,
+    TagRead,
+    UnreadableTag,
+)
 from drivers.health import HEALTH_FILE, DeviceHealth, HealthRecord
-from drivers.iso15693 import Uid
-from drivers.library_tag import Usage
+from drivers.iso15693 import TagFault, Uid
+from drivers.library_tag import LibraryTag, Usage
 from drivers.registry import load_registry, read_devices
 from drivers.simulators.card_reader import SimulatedCardReader
 from drivers.simulators.cards import VirtualCard
@@ -31,7 +51,7 @@ from drivers.simulators.pad import SimulatedPad
 from drivers.simulators.printer import PrinterFault, SimulatedPrinter
 from drivers.simulators.scanner import SimulatedScanner
 from drivers.supervisor import DeviceState
-from kiosk.device_trials import TEST_ITEM, masked
+from kiosk.device_trials import TEST_ITEM, event_in_words, masked, plain_event
 from tests.kiosk.typed import Typed, started
 
 UID: Uid = bytes.fromhex("E004010012345678")
@@ -48,6 +68,7 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(finding, "_SYSFS", tmp_path / "sys")
     monkeypatch.setattr(finding, "_PRINTER_FILES", tmp_path / "lp")
     monkeypatch.setattr("kiosk.devices.LISTEN", 0.05)
+    monkeypatch.setattr(shipped, "_HELLO_WITHIN", 20)
 
 
 @pytest.fixture
@@ -497,27 +518,55 @@ def test_a_scanner_that_types_is_tried_in_the_window(typed: Typed, configure: Ca
 
 
 def test_watching_shows_every_device_and_no_number(typed: Typed, configure: Callable[..., None]) -> None:
+    wanted = {
+        ("pad", "back"), ("pad", "tag_arrived"), ("pad", "tag_read"), ("pad", "steady"), ("reader", "card"),
+        ("scanner", "code"), ("dead", "lost"),
+    }  # fmt: skip
     with SimulatedPad() as pad, SimulatedCardReader() as reader, SimulatedScanner() as scanner:
         configure(("pad", "feig", pad.url), ("reader", "nfc", reader.url), ("scanner", "scanner", scanner.url),
                   ("dead", "feig", NOWHERE))  # fmt: skip
         pad.put(VirtualTag.of_item(UID, "TN.00131"))
         reader.tap(VirtualCard.with_text(bytes.fromhex("04A1B2C3D4E5F6"), CARD))
+        events: list[dict[str, str]] = []
         with scanning(scanner):
-            ended = typed("devices", "watch", "--seconds", "3", "--json")
-            words = typed("devices", "watch", "--seconds", "2")
-    assert (ended.code, ended.err) == (0, "")
-    events = [json.loads(line) for line in ended.out.splitlines()]
-    seen = {(event["device"], event["event"]) for event in events}
-    assert seen >= {
-        ("pad", "back"), ("pad", "tag_arrived"), ("pad", "tag_read"), ("pad", "steady"), ("reader", "card"),
-        ("scanner", "code"), ("dead", "lost"),
-    }  # fmt: skip
-    assert sum(event["device"] == "dead" for event in events) == 1
-    for said in (ended.out, words.out):
+            for seconds in ("2", "20"):  # the second where the machine is busy
+                ended = typed("devices", "watch", "--seconds", seconds, "--json")
+                events = [json.loads(line) for line in ended.out.splitlines()]
+                assert (ended.code, ended.err) == (0, "")
+                assert CARD not in ended.out
+                assert "A1B2C3" not in ended.out
+                assert sum(event["device"] == "dead" for event in events) == 1
+                if wanted <= {(event["device"], event["event"]) for event in events}:
+                    break
+            else:
+                raise AssertionError(events)
+
+
+def test_every_event_has_words_of_its_own_and_none_a_readers_number() -> None:
+    card = Card(CardTechnology.TYPE_A, bytes.fromhex("04A1B2C3D4E5F6"), CARD)
+    events: list[DeviceEvent] = [
+        DeviceBack("pad", Identity("FEIG")),
+        DeviceLost("pad", "wire"),
+        TagArrived("pad", UID),
+        TagRead("pad", UID, LibraryTag(CARD, usage=Usage.PATRON_CARD)),
+        TagRead("pad", UID, UnreadableTag(TagFault.GONE)),
+        TagGone("pad", UID),
+        StackSteady("pad", frozenset({UID})),
+        StackOverfull("pad"),
+        CardPresented("pad", card),
+        SeveralCards("pad"),
+        CardRemoved("pad"),
+        BarcodeScanned("pad", CARD, CodeKind.PATRON),
+        PrinterStatus("pad"),
+    ]
+    devices = Devices((DeviceSettings("pad", "feig", NOWHERE),))
+    words = [event_in_words(event, devices) for event in events]
+    plain = [plain_event(event) for event in events]
+    assert len(set(words)) == len(events)
+    assert len({str(one["event"]) for one in plain}) == len(events) - 1  # two are of tags that were read
+    for said in (*words, *map(str, plain)):
         assert CARD not in said
         assert "A1B2C3" not in said
-    assert "is lost" in words.out
-    assert "TN.00131" in words.out
 
 
 def test_in_a_terminal_a_lost_device_is_told_once_and_in_words_alone(

@@ -108,8 +108,9 @@ def library_tag(item_id: str, parts: int = 1, part: int = 1) -> LibraryTag:
     return LibraryTag(item_id, "VN-TN", parts, part)
 
 
-#: What stands on each tag. HALF says of B19 that it has two parts, of which the catalogue knows nothing. TWIN has two with the same number, PY.1 is of a library that is not this one, X.1
-#: in no catalogue at all; READER is the tag in a reader's card.
+#: What stands on each tag. HALF says of B19 that it has two parts, of which the catalogue knows nothing. TWIN has two
+#: with the same number, PY.1 is of a library that is not this one, X.1 in no catalogue at all; READER is the tag in a
+#: reader's card.
 TAGS: dict[str, TagContent] = {
     **{item_id: library_tag(item_id) for item_id in ITEMS if item_id not in ("SET", "TWIN")},
     "SET/1": library_tag("SET", 2, 1),

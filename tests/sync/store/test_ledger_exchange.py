@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.circulation import events as ev
@@ -213,6 +213,7 @@ def test_a_comparison_that_is_itself_in_doubt_says_nothing(ledger: Ledger) -> No
 # --- pruning ----------------------------------------------------------------------------------------------------------
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(0, 40), st.integers(0, 40), st.integers(0, 20))
 def test_pruning_takes_nothing_away_that_a_desk_can_see(seed: int, heard: int, safe: int, later: int) -> None:
     with quick_folder() as folder:
@@ -237,6 +238,7 @@ def test_pruning_takes_nothing_away_that_a_desk_can_see(seed: int, heard: int, s
             assert in_order(ledger)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 2**32))
 def test_a_ledger_pruned_again_and_again_stays_in_order(seed: int) -> None:
     with quick_folder() as folder:
@@ -321,6 +323,7 @@ def reopened(home: Path, clock: Clock, station: str, epoch: int, *, enrolling: b
     )
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(0, 40))
 def test_a_station_of_its_own_takes_its_history_along_when_it_is_enrolled(seed: int, more: int) -> None:
     with quick_folder() as folder:
@@ -341,6 +344,7 @@ def test_a_station_of_its_own_takes_its_history_along_when_it_is_enrolled(seed: 
             assert in_order(ledger)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(0, 25), st.integers(0, 30))
 def test_a_ledger_put_back_from_a_backup_goes_on_behind_what_headquarters_has(
     seed: int, common: int, lost: int
