@@ -8,7 +8,9 @@ it says so once, backs off and opens again. What other rooms see is the vocabula
 ``devices``     the vocabulary: protocols, events, errors; and the loop of a caller. Read it first.
 ``codec``       what a decoder and a command are; CRCs.
 ``port``        bytes through a URL; the conversation that runs commands; the log level for bytes.
-``supervisor``  one thread per device, its health, and how other threads give it work.
+``supervisor``, ``health``  one thread per device, and how other threads give it work; its health, kept on disk.
+``registry``, ``shipped``  from the name of a driver to the device it opens; the drivers that ship, and those of others.
+``finding``     what is plugged in, and asking a stranger what it is.
 ``iso15693``, ``library_tag``  the words of RFID chips and of what is written on them.
 ``tag_models``  finds out what is on a tag: ``iso28560_3``, ``iso28560_2`` (on ``iso15962`` and ``isil``), ``rfid501``.
 ``pad`` (on ``presence`` and ``tag_work``), ``tag_protocol``  the RFID pad of any make, and what it asks of its codec.

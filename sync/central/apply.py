@@ -223,15 +223,14 @@ class Applier:
             event = fact.event
             if not isinstance(event, ev.CheckedOut | ev.CheckedIn | ev.UsedOnSite):
                 continue
-            patron, had = None, 0
+            number, patron, had = None, None, 0
             if isinstance(event, ev.CheckedOut):
                 number = day.numbers.get(event.loan)
                 if number is not None:
-                    fact = _of_reader(fact, number)
                     patron = day.patrons.get(number)
                     reader = patron.patron_id if patron else number
                     had = sum((at, token) < (fact.at, event.loan) for at, token in lent.get(reader, ()))
-            judged = judge(fact, patron, day.item(event.item), rules, had)
+            judged = judge(_of_reader(fact, number), patron, day.item(event.item), rules, had)
             if judged:
                 found.append((station, fact, judged))
         if found:
@@ -404,7 +403,9 @@ def _open_loans(connection: sa.Connection, numbers: set[str], day: _Day) -> dict
     return lent
 
 
-def _of_reader(fact: Fact, reader: str) -> Fact:
+def _of_reader(fact: Fact, reader: str | None) -> Fact:
+    if reader is None:
+        return fact
     return Fact(fact.station, fact.epoch, fact.seq, fact.at, fact.earliest, fact.latest, fact.event, reader)
 
 

@@ -144,8 +144,7 @@ def _exception_row(exception: StaffException, source: str) -> bulk.Row:
 def body_of(event: ev.Event) -> str:
     """What is kept of an event in a fact."""
     kept = {}
-    cls: type[Any] = type(event)
-    for name, default in _kept(cls):
+    for name, default in _kept(type(event)):  # type: ignore[arg-type]  # a class is hashable
         value = getattr(event, name)
         if value != default:
             kept[name] = value
@@ -266,9 +265,8 @@ def _write_states(
         if loan is not None:
             kept = state is not None and state.token == loan.token
             number = state.number if state is not None and kept else numbers.get(loan.token)
-            values = (
-                item, loan.token, number, loan.item_type, loan.branch, loan.mode, loan.out_at, loan.due_at, loan.renewals
-            )  # fmt: skip
+            lent = (loan.token, number, loan.item_type, loan.branch, loan.mode)
+            values = (item, *lent, loan.out_at, loan.due_at, loan.renewals)
         rows.append((item, msgspec.json.encode(now.to_values()).decode(), now.branch, *values[1:]))
         was = (item, *[None] * 8) if state is None else tuple(state)[1:]
         if was != values:

@@ -92,7 +92,7 @@ class Database:
         return self._backend.read()
 
     def rewrite(self) -> None:
-        """After something was deleted that must be in no page any more: the file is written anew, the server vacuums."""
+        """Leave no trace of what was deleted: the file is written anew, the server vacuums."""
         self._backend.rewrite()
 
     def close(self) -> None:

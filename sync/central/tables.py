@@ -334,7 +334,10 @@ class Projections:
         beside = sa.MetaData()
         made = {}
         for name in (field.name for field in fields(cls)):
-            columns = (column.copy() for column in central.tables[name].columns)
+            columns = (
+                sa.Column(one.name, one.type, primary_key=one.primary_key, autoincrement=False, index=one.index)
+                for one in central.tables[name].columns
+            )
             made[name] = sa.Table(prefix + name, beside, *columns, prefixes=["TEMPORARY"])
         return cls(**made)
 

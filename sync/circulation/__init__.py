@@ -16,4 +16,14 @@ reason to refuse, a *notice* something a person should know of an act that was a
 ``chain``      the hash chain over the encoded events.
 ``clock``      what time it is when the clock cannot be trusted.
 ``projection`` what the events add up to: the rows of the ledger, and the replay they are checked against.
+
+What all stations' events add up to, at headquarters:
+
+``timeline``   when the events of a station happened, by clocks that may be wrong.
+``facts``      what stations report of one copy, and in which order it happened.
+``copies``     what is then known of a copy and its loans, as values.
+``custody``    who has the copy: the conflict rules, over all facts or one more.
+``fees``       what is owed of a fee that was settled at several places.
+``judgements`` what headquarters knew better than the station.
+``exceptions`` what cannot both be true, said to staff, and how it is settled.
 """

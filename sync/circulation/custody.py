@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 from sync.circulation.copies import BEGINNING, Closing, CopyLoan, Custody, Head, History
 from sync.circulation.events import (
@@ -35,12 +36,14 @@ from sync.circulation.events import (
     LoanClosed,
     Renewed,
     Undone,
-    from_ms,
 )
 from sync.circulation.exceptions import ExceptionKind, FeeDoubt, Party, StaffException, settled
 from sync.circulation.facts import Fact, in_order, overlap
-from sync.circulation.model import FeeKind, local_day
+from sync.circulation.model import LOCAL_ZONE, FeeKind
 from sync.circulation.timeline import LEAST_SPREAD
+
+_DAY = timedelta(days=1) // timedelta(milliseconds=1)
+_ZONE = LOCAL_ZONE.utcoffset(None) // timedelta(milliseconds=1)
 
 
 def fold(item: str, facts: Iterable[Fact]) -> History:
@@ -102,7 +105,7 @@ def extend(item: str, custody: Custody, fact: Fact) -> History | None:
     event, loan = fact.event, custody.loan
     if not isinstance(event, CheckedOut | CheckedIn | Renewed | FeeCharged):
         return None if isinstance(event, Undone | ExceptionResolved | LoanClosed) else History(custody)
-    if custody.tangled or fact.key <= custody.tip:
+    if custody.tangled or fact.key < custody.tip:
         return None
     if custody.awaited and (event.loan in custody.awaited or f"{fact.station}.{fact.seq}" in custody.awaited):
         return None
@@ -366,8 +369,13 @@ def _fee_doubt(loan: CopyLoan, event: FeeCharged, late_days: int | None) -> FeeD
     overdue = event.kind == FeeKind.OVERDUE
     if loan.closed_at is None or loan.closing is not Closing.CHECKIN:
         return FeeDoubt.INFERRED if overdue or loan.closing is not None else None
-    days = (local_day(from_ms(loan.closed_at)) - local_day(from_ms(loan.due_at))).days
+    days = _day(loan.closed_at) - _day(loan.due_at)
     return FeeDoubt.NOT_SO_LATE if overdue and late_days is not None and late_days > max(0, days) else None
+
+
+def _day(at: int) -> int:
+    """The library's calendar day of an instant, counted from 1970. An event may hold any number, so no ``date``."""
+    return (at + _ZONE) // _DAY
 
 
 def _fee_in_doubt(item: str, loan: CopyLoan, fact: Fact, event: FeeCharged, doubt: FeeDoubt) -> StaffException:

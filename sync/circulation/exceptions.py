@@ -228,6 +228,8 @@ _FEE_WORDS = {
         "The fee of {amount} for copy {item} is not asked for: by what was recorded elsewhere it was not so late.",
     ),
 }
+#: Milliseconds, about 8,000 years: within what ``datetime`` can hold after 1970.
+_BEYOND_CALENDARS = 8_000 * 365 * 86_400_000
 _NOTED = Phrase("Đã xem, không cần làm gì thêm.", "Seen; nothing more to do.")
 _CHOICES = {
     ExceptionKind.ORPHAN_RETURN: ((Resolution.NOTED, _NOTED),),
@@ -336,4 +338,5 @@ def settled(
 
 
 def _day(at: int) -> str:
-    return day(local_day(from_ms(at)))
+    """A day for people; a dash for an instant that is in no calendar, which a clock may have said."""
+    return day(local_day(from_ms(at))) if 0 <= at < _BEYOND_CALENDARS else "—"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import sys
 from collections.abc import Callable, Iterator
 from importlib import invalidate_caches
@@ -198,6 +199,23 @@ def test_without_its_library_a_driver_says_what_to_install(monkeypatch: pytest.M
     assert problems(settings("nfc", "usb")) == []  # the settings are right all the same
     with pytest.raises(NoDriver):
         opened(settings("nfc", "usb"))
+
+
+def test_the_page_for_librarians_names_every_driver_its_line_and_its_settings() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "devices.md").read_text("utf-8")
+    for driver in DRIVERS:
+        rows = [line for line in page.splitlines() if line.startswith(f"| `{driver.name}` |")]
+        assert len(rows) == 2, driver.name  # one for each language
+        assert all((f"{driver.line.baud} {driver.line.framing}" in row) if driver.line else True for row in rows)
+        for setting in driver.heeds:
+            assert f"`{setting}`" in page, setting
+
+
+def test_the_example_of_that_page_is_right(home: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "devices.md").read_text("utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (home / DEVICES_FILE).write_text(example, "utf-8")
+    assert isinstance(read_devices(home, load_registry()), Built)
 
 
 # --- found again by its serial number -----------------------------------------------------------------------------

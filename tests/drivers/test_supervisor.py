@@ -173,6 +173,25 @@ def test_a_loss_is_logged_once_and_says_nothing_of_bytes(desk: Desk, caplog: pyt
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
+def test_health_counts_each_loss_and_each_refused_command_by_its_code_and_no_attempt(desk: Desk) -> None:
+    plug = Plug()
+    pad = desk.added(plug)
+    for error in (WireError("broken"), WireError("again"), KeyError("a defect")):
+        plug.error = error
+        assert isinstance(desk.next(), DeviceLost)
+        until(lambda: pad.health().attempts >= 3)
+        plug.error = None
+        assert isinstance(desk.next(), DeviceBack)
+
+    def refuse(_device: Scripted) -> None:
+        raise DeviceRefused("no", answer=b"\x12")
+
+    assert isinstance(failed(pad.do(refuse)), DeviceRefused)
+    until(lambda: "refused" in pad.health().errors)
+    assert pad.health().errors == {"wire": 2, "defect": 1, "refused": 1}
+    assert pad.health().losses == 3
+
+
 def test_a_dead_device_does_not_stop_the_others(desk: Desk) -> None:
     desk.add(Plug(error=ZeroDivisionError("a defect")), "printer")
     assert desk.next() == DeviceLost("printer", "defect")

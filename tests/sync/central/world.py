@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import msgspec
@@ -69,7 +69,9 @@ class Station:
         self.records.append(record)
         return self.last
 
-    def checkout(self, item: str, loan: str, reader: str | None = "R1", *, days: int = 15, hold: str | None = None) -> int:
+    def checkout(
+        self, item: str, loan: str, reader: str | None = "R1", *, days: int = 15, hold: str | None = None
+    ) -> int:
         if reader is not None:
             self.owners[loan] = reader
         due = self.at + days * DAY

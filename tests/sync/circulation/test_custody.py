@@ -196,7 +196,7 @@ def test_a_return_that_names_the_loan_was_made_after_it_whatever_the_clocks_say(
 def test_a_stray_return_within_a_moment_before_a_checkout_is_not_guessed() -> None:
     made = history(out("A", 6, "T0"), back("A", 7, "T0"), back("B", 8), out("A", 8 + MOMENT, "T1"))
     assert kinds(made) == ["ambiguous_custody", "orphan_return"]
-    assert made.custody.loan == loan(made, "T1")
+    assert (made.custody.loan, made.custody.ambiguous) == (loan(made, "T1"), True)
 
 
 def test_three_stations_at_once_leave_one_loan_open_and_two_questions() -> None:
@@ -502,6 +502,14 @@ def test_staff_settle_a_fee_in_doubt(resolution: Resolution) -> None:
     assert kinds(made) == ["missed_return"]
 
 
+@pytest.mark.parametrize("due", [-(10**30), 10**30])
+def test_a_due_date_beyond_all_calendars_is_no_accident(due: int) -> None:
+    lent, *rest = facts(out("A", 8, "T1"), back("A", DUE, "T1", late=1), fee("A", DUE, "T1"))
+    assert isinstance(lent.event, ev.CheckedOut)
+    made = fold(ITEM, [replace(lent, event=replace(lent.event, due_at=due)), *rest])
+    assert kinds(made) == (["fee_in_doubt"] if due > 0 else [])
+
+
 def test_a_fee_of_a_loan_that_nobody_knows_yet_waits_with_it() -> None:
     said = facts(back("A", DUE + 72, "T1", late=3), fee("A", DUE + 72, "T1"), out("B", 8, "T1"))
     assert kinds(fold(ITEM, said[:2])) == ["orphan_return"]
@@ -577,6 +585,26 @@ def test_the_common_case_needs_no_other_facts() -> None:
         assert step is not None
         custody = step.custody
         assert custody == fold(ITEM, told[:n]).custody
+
+
+def test_a_fee_added_alone_comes_with_its_doubt() -> None:
+    told = facts(out("A", 8, "T1"), back("A", 9, "T1", late=3), fee("A", 9, "T1"))
+    step = extend(ITEM, fold(ITEM, told[:2]).custody, told[2])
+    assert step is not None
+    assert step.exceptions == fold(ITEM, told).exceptions
+    assert [x.doubt for x in step.exceptions] == ["not_so_late"]
+
+
+def test_a_return_that_names_another_loan_is_not_added_alone() -> None:
+    told = facts(out("A", 8, "T1"), back("A", 9, "T1"), out("A", 10, "T2"), back("B", 11, "T1"), back("B", 11, "T9"))
+    for other in told[3:]:
+        assert extend(ITEM, fold(ITEM, told[:3]).custody, other) is None
+
+
+def test_what_has_not_come_yet_does_not_hold_up_the_rest() -> None:
+    told = facts(renew("B", 7, "T9"), out("A", 8, "T1"), back("A", 9, "T1"))
+    for n in (1, 2):
+        assert extend(ITEM, fold(ITEM, told[:n]).custody, told[n]) is not None
 
 
 def test_a_fact_whose_clock_leaves_the_order_open_is_not_added_alone() -> None:

@@ -26,10 +26,11 @@ def histories(draw: st.DrawFn, most: int = 9, *, carried: bool = True) -> list[F
     """Facts in the order of arrival; the tokens of checkouts are unique, all else collides."""
     told: list[Fact] = []
     numbers: dict[str, int] = {}
+    in_time = draw(st.booleans())
     for n in range(draw(st.integers(0, most))):
         station = draw(st.sampled_from("ABC"))
         numbers[station] = seq = numbers.get(station, 0) + 1
-        at = MIDNIGHT + draw(st.integers(0, 12)) * draw(st.sampled_from([MINUTE, DAY]))
+        at = MIDNIGHT + (n * DAY if in_time else draw(st.integers(0, 12)) * draw(st.sampled_from([MINUTE, DAY])))
         event = draw(events(f"T{n}", station, at, seq, carried=carried))
         spread = draw(st.sampled_from([LEAST_SPREAD, LEAST_SPREAD, 0, None, 10 * MINUTE]))
         latest = None if spread is None else at + spread

@@ -312,6 +312,13 @@ def test_sentences_name_branches_days_and_money_as_people_do() -> None:
     ]
 
 
+@pytest.mark.parametrize("at", [-1, 10**30])
+def test_an_instant_in_no_calendar_is_a_dash_in_the_sentence(at: int) -> None:
+    exception = replace(EVERY[0], parties=(replace(LENT_AT, at=at), AGAIN_AT))
+    assert "(—)" in sentence(exception, NETWORK).vi
+    well_put(resolutions(exception, NETWORK)[1].words)
+
+
 def test_an_exception_is_the_work_of_the_copys_home_else_of_where_it_was_lent() -> None:
     assert (EVERY[0].owner("BK"), EVERY[0].owner(None), EVERY[0].at) == ("BK", "TN", hour(30))
     assert StaffException(ExceptionKind.OVERPAID, None, (), "f1", 1).owner(None) == ""
