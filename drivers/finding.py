@@ -189,7 +189,10 @@ def usb_through_library() -> list[UsbDevice]:
 
 
 def _no_libusb(error: Exception) -> Phrase:
-    sentence = Phrase("Không xem được USB: thiếu libusb ({error}).", "USB cannot be seen: no libusb ({error}).")
+    sentence = Phrase(
+        "Không xem được USB: thiếu libusb, hoặc nó từ chối ({error}). Trên Debian hãy cài: libusb-1.0-0",
+        "USB cannot be seen: libusb is missing, or refuses ({error}). On Debian install: libusb-1.0-0",
+    )
     return sentence.fill(error=type(error).__name__)
 
 

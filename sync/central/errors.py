@@ -17,30 +17,34 @@ from sync.store.errors import StoreError
 
 
 class DatabaseUnreachable(StoreError):
-    """Nobody answers at the address, or the connection broke off. What was not committed has not happened."""
+    """No connection, or it broke off. What was not committed has not happened.
+
+    Whether nobody answered or somebody said no, the driver tells only in words, and in the server's language.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__(
             Phrase(
                 vi="Không kết nối được cơ sở dữ liệu {name} của trụ sở, hoặc kết nối bị ngắt. Hãy kiểm tra máy chủ"
-                " PostgreSQL và địa chỉ của nó rồi thử lại; các trạm sẽ tự gửi lại.",
+                " PostgreSQL, địa chỉ, tài khoản và mật khẩu rồi thử lại; các trạm sẽ tự gửi lại.",
                 en="Headquarters' database {name} cannot be reached, or the connection broke off. Check the PostgreSQL"
-                " server and its address, then try again; stations send again by themselves.",
+                " server, the address, the account and its password, then try again; stations send again by"
+                " themselves.",
             ).fill(name=name)
         )
 
 
 class DatabaseForbidden(StoreError):
-    """The server knows neither this account nor this database, or the account has no right to do this."""
+    """The account has no right to do this, or none to come in. ``code`` is the SQLSTATE."""
 
     def __init__(self, name: str, code: str) -> None:
         self.code = code
         super().__init__(
             Phrase(
-                vi="Máy chủ PostgreSQL từ chối: tài khoản, mật khẩu, tên cơ sở dữ liệu {name} hoặc quyền không đúng"
-                " ({code}). Hãy sửa địa chỉ trong cấu hình hoặc cấp quyền cho tài khoản.",
-                en="The PostgreSQL server refuses: the account, its password, the database {name} or a right is wrong"
-                " ({code}). Correct the address in the settings, or grant the account its rights.",
+                vi="Máy chủ PostgreSQL từ chối: tài khoản không có đủ quyền trên cơ sở dữ liệu {name} ({code}). Hãy cấp"
+                " quyền cho tài khoản.",
+                en="The PostgreSQL server refuses: the account lacks rights on the database {name} ({code}). Grant them"
+                " to it.",
             ).fill(name=name, code=code)
         )
 
@@ -146,7 +150,7 @@ def _from_server(error: sa.exc.DBAPIError, name: str) -> StoreError | None:
         # Without SQLSTATE the error is the driver's: no connection could be made, or it is gone.
         return DatabaseUnreachable(name) if isinstance(error, sa.exc.OperationalError) else None
     match code[:2], code:
-        case ("28", _) | ("3D", _) | (_, "42501"):
+        case ("28", _) | (_, "42501"):
             return DatabaseForbidden(name, code)
         case ("40", _) | (_, "55P03"):
             return DatabaseBusy(name)

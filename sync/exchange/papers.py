@@ -4,7 +4,12 @@ Neither side knows the other's keys yet. What they share is the one-time code th
 carried to the station: 20 characters, the first five of which (the *handle*) only tell headquarters which code is
 meant. The code itself never travels. Each paper ends in an HMAC-SHA256 keyed by it, so whoever reads or changes a
 paper on its way can put neither their own keys in the station's place nor in headquarters'; with 75 secret bits the
-code cannot be tried out from a paper either.
+code cannot be tried out from a paper either. So enrolment needs no trusted road, and brings the certificate that makes
+the road a trusted one from then on.
+
+A ledger that was put back from a backup lacks what it did since, and headquarters may have that. So the request tells
+how the ledger goes on behind what headquarters had acknowledged by then (:class:`Before`), and the response where both
+part: what is common stays, what only the station has is numbered behind what headquarters has.
 
 Both are envelopes (:mod:`sync.exchange.envelope`).
 
@@ -28,7 +33,7 @@ import msgspec
 from msgspec import Meta
 
 from sync.exchange import envelope
-from sync.exchange.envelope import PROTOCOL, Code, Envelope, Hash, Number, Protocol, Road
+from sync.exchange.envelope import PROTOCOL, Code, Count, Envelope, Hash, Number, Protocol, Road
 from sync.exchange.keys import Domain, Keys, PublicKeys
 from sync.exchange.reasons import Reason, Rejected, Side
 
@@ -42,23 +47,53 @@ _MISREAD = str.maketrans("ILO", "110")
 _CODE_LENGTH = 20
 _HANDLE_LENGTH = 5
 
-_MOST_BYTES = 8192
+#: Bytes of each hash in a request, and as many of them as it holds: years of a busy kiosk without a word from
+#: headquarters. No request is larger than ``MOST_REQUEST`` bytes.
+PREFIX_BYTES = 8
+MOST_HASHES = 1 << 17
+
+MOST_REQUEST = PREFIX_BYTES * MOST_HASHES * 4 // 3 + 8192
+_MOST_RESPONSE = 16 * 1024
 _Text = Annotated[str, Meta(max_length=200)]
 
 
+class Before(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger of a station as it asks to be enrolled.
+
+    ``station`` and ``epoch`` are what it goes by. ``hashes`` are the first 8 bytes of the chain's hash after each event
+    behind ``after``, one behind the other, as many as go in (:data:`MOST_HASHES`); up to ``after`` headquarters has
+    acknowledged them, or they are of an earlier epoch.
+    """
+
+    station: _Text
+    epoch: Number
+    after: Count
+    hashes: Annotated[bytes, Meta(max_length=PREFIX_BYTES * MOST_HASHES)]
+
+    def __repr__(self) -> str:
+        return f"Before({self.station}, {self.epoch}, {self.after})"
+
+
 class EnrolmentRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a station asks: to be known by these keys. ``hint`` is that of ``keyring``, ``version`` the program's."""
+    """What a station asks: to be known by these keys. ``hint`` is that of ``keyring``, ``version`` the program's.
+
+    ``before`` tells of the ledger that is there already.
+    """
 
     handle: Annotated[str, Meta(min_length=_HANDLE_LENGTH, max_length=_HANDLE_LENGTH)]
     keys: PublicKeys
     version: _Text
     hint: _Text
+    before: Before | None = None
 
 
 class EnrolmentResponse(msgspec.Struct, frozen=True, kw_only=True):
     """What headquarters grants: a place in the network, and its own keys to trust.
 
     ``request`` is the SHA-256 of the request's bytes; ``url`` is where headquarters is reached, empty where it is not.
+    ``certificate`` (PEM) is what it shows there, empty where the public authorities vouch for it. New events take the
+    numbers behind ``after``; of those that the station has, the ones up to ``common`` are known at headquarters
+    (:meth:`sync.store.ledger.Ledger.begin_epoch`).
     """
 
     request: Hash
@@ -68,6 +103,9 @@ class EnrolmentResponse(msgspec.Struct, frozen=True, kw_only=True):
     epoch: Number
     branch: Code
     url: _Text = ""
+    certificate: Annotated[str, Meta(max_length=8192)] = ""
+    after: Count = 0
+    common: Count = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +206,7 @@ def _knows_code(pieces: Envelope, domain: Domain, key: bytes) -> bool:
 
 
 def _parse_request(raw: bytes) -> tuple[Envelope, EnrolmentRequest] | Reason:
-    pieces = envelope.split(raw, REQUEST_MAGIC, most=_MOST_BYTES)
+    pieces = envelope.split(raw, REQUEST_MAGIC, most=MOST_REQUEST, most_header=MOST_REQUEST)
     if isinstance(pieces, Reason):
         return pieces
     header = envelope.read_header(pieces.header, _REQUEST, Road.USB)
@@ -176,7 +214,7 @@ def _parse_request(raw: bytes) -> tuple[Envelope, EnrolmentRequest] | Reason:
 
 
 def _open_response(raw: bytes, key: bytes, request: bytes) -> EnrolmentResponse | Reason:
-    pieces = envelope.split(raw, RESPONSE_MAGIC, most=_MOST_BYTES)
+    pieces = envelope.split(raw, RESPONSE_MAGIC, most=_MOST_RESPONSE, most_header=_MOST_RESPONSE)
     if isinstance(pieces, Reason):
         return pieces
     header = envelope.read_header(pieces.header, _RESPONSE, Road.USB)

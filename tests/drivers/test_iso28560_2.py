@@ -431,6 +431,21 @@ def test_any_objects_are_a_tag_or_damaged_or_nothing(objects: list[tuple[int, Co
             assert other is None or isinstance(other, DamagedTag)
 
 
+@pytest.mark.parametrize("oid", [Oid.LOCAL_DATA_A, Oid.LOCAL_DATA_B, Oid.TITLE])
+def test_what_is_padded_is_an_element_whose_oid_fits_into_its_precursor(oid: Oid) -> None:
+    """Readers do not agree how the others are padded."""
+    tag = LibraryTag("1234567", elements=(Element(oid, "A"), Element(Oid.LOCAL_DATA_C, "BB")), usage=None)
+    data = encode(tag, 112, separate={Oid.LOCAL_DATA_C})
+    assert isinstance(data, bytes)
+    content_parameter, local, last = (data.index(precursor) for precursor in (b"\x82", b"\x6f", b"\xef"))
+    assert content_parameter < local < last == 16  # the last one stands alone, so there is no other to pad
+
+
+def test_usages_have_the_numbers_of_the_standard() -> None:
+    assert [usage.value for usage in Usage] == [*range(16)]
+    assert [oid.value for oid in Oid] == [*range(1, 32)]
+
+
 def test_no_value_shows_in_a_repr() -> None:
     tag = LibraryTag("P0012345", elements=(Element(Oid.TITLE, "P0012345", b"P0012345"),))
     assert "P0012345" not in repr(tag) + repr(Object(1, OCTETS, b"P0012345"))

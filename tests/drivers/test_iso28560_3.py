@@ -216,6 +216,14 @@ def test_a_tag_that_tells_no_usage_is_written_as_one_without_information() -> No
     assert written[0] == 0x16
 
 
+def test_the_longest_extension_block_has_255_bytes() -> None:
+    tag = LibraryTag("1", extensions=(ExtensionBlock(1, b"A" * 251),))
+    written = encode(tag, 400)
+    assert isinstance(written, bytes)
+    assert written[34] == 255
+    assert decode(written) == tag
+
+
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 99, 100, 0x65, 0xFFFF])
 def test_every_number_of_extension_block_is_kept(number: int) -> None:
     tag = LibraryTag("1", extensions=(ExtensionBlock(number, b"A\0B"),))

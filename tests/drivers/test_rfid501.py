@@ -26,7 +26,11 @@ def test_every_field_has_its_place() -> None:
 
 def test_an_item_is_a_book_of_one_part_unless_told_otherwise() -> None:
     assert Rfid501("1") == Rfid501("1", 1, 1, media_type=1, branch=0, library=0, custom=0)
-    assert encode(Rfid501("1", 15, 15)) == bytes.fromhex("04FF000131").ljust(32, b"\0")
+    for extreme in (Rfid501("1", 15, 15, 255, 4095, (1 << 20) - 1, -(1 << 31)), Rfid501("1", custom=(1 << 31) - 1)):
+        written = encode(extreme)
+        assert isinstance(written, bytes)
+        assert decode(written) == extreme
+    assert encode(Rfid501("1", 15, 15, media_type=1)) == bytes.fromhex("04FF000131").ljust(32, b"\0")
 
 
 @pytest.mark.parametrize(
