@@ -21,6 +21,7 @@ from sync.circulation import events as ev
 
 #: The years that a date can have.
 _Instant = Annotated[int, Meta(ge=-62_135_596_800_000, le=253_402_300_799_999)]
+_Number = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 #: As long as a key of a change may be (:class:`sync.exchange.messages.Change`), with room for a prefix.
 _LONGEST_NAME = 200
 
@@ -74,7 +75,10 @@ def _decoder(cls: type) -> Callable[[msgspec.Raw], ev.Event]:
 
 
 def _strict(hint: Any) -> Any:
-    return hint if not isinstance(hint, types.UnionType) else typing.Union[typing.get_args(hint)]  # noqa: UP007
+    """A type as a struct takes it: whole numbers no larger than every program and database can add up."""
+    if isinstance(hint, types.UnionType):
+        return typing.Union[tuple(_strict(option) for option in typing.get_args(hint))]  # noqa: UP007
+    return _Number if hint is int else hint
 
 
 _LINE = msgspec.json.Decoder(_Line).decode

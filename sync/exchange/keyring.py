@@ -87,6 +87,20 @@ def read_keys(folder: Path) -> tuple[Keys, ...]:
     return tuple(_read(path) for _, path in files)
 
 
+def adopt_keys(folder: Path, aside: Path) -> None:
+    """Put the keys that were made in the folder ``aside`` to use here; nothing where none are left there.
+
+    Raises :class:`ExchangeError`.
+    """
+    with translated(folder):
+        LOCAL.make_folder(folder)
+        files = sorted(_key_files(aside))
+        number = max((number for number, _ in _key_files(folder)), default=0)
+        for place, (_, path) in enumerate(files, start=number + 1):
+            LOCAL.rename(path, folder / f"{place:04d}.key")
+        LOCAL.flush(folder)
+
+
 def write_pins(folder: Path, pins: Pins) -> None:
     """Trust these keys of headquarters and no others from now on. Raises :class:`ExchangeError`."""
     with translated(folder):

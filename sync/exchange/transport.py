@@ -7,11 +7,14 @@ host's name. Times are short, because a worker that waits answers nobody; a slow
 (:mod:`sync.exchange.rhythm`), not by patience.
 
 An answer that is not headquarters' own (a captive portal's page, a proxy's error) is :class:`RoadBlocked` here or
-refused by its missing signature later, never taken for a yes.
+refused by its missing signature later, never taken for a yes. What headquarters itself refuses before it can sign
+anything comes as a problem document (RFC 9457) whose ``reason`` is one of :class:`~sync.exchange.reasons.Reason`; it
+is only ever shown, because anybody on the way could have written it.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,17 +22,22 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 import httpx
+import msgspec
 
 from config.phrase import Phrase
 from sync.exchange.disk import ExchangeError
+from sync.exchange.reasons import Reason, Rejected
 
 #: What a request and an answer are.
 CONTENT_TYPE: Final = "application/vnd.tramsach"
+#: What a refusal is that nobody signed (RFC 9457).
+PROBLEM_TYPE: Final = "application/problem+json"
 
 CONNECT_WITHIN: Final = 10.0
 ANSWER_WITHIN: Final = 60.0
 #: No answer of headquarters is larger; more is not read.
 _MOST_ANSWER: Final = 64 * 1024 * 1024
+_MOST_PROBLEM: Final = 8 * 1024
 
 
 class RoadBlocked(ExchangeError):
@@ -57,12 +65,18 @@ class Road(Protocol):
 
 
 class Https:
-    """Headquarters at a URL, over one kept connection. A context manager; owned by one thread."""
+    """Headquarters at a URL, over one kept connection. A context manager; owned by one thread.
 
-    def __init__(self, url: str, certificate: str = "") -> None:
+    ``certificate`` (PEM) is the one that is believed; without one the public authorities are. ``unproven`` takes any:
+    for enrolment alone, whose papers prove themselves and name no reader. Raises :class:`RoadBlocked` for an address
+    that is none, or that would carry readers' data through a network in the open.
+    """
+
+    def __init__(self, url: str, certificate: str = "", *, unproven: bool = False) -> None:
+        _refuse_address(url)
         self._client = httpx.Client(
             base_url=url.rstrip("/"),
-            verify=_trusting(certificate) if url.startswith("https:") else True,
+            verify=_trusting(certificate, unproven=unproven) if url.startswith("https:") else True,
             timeout=httpx.Timeout(ANSWER_WITHIN, connect=CONNECT_WITHIN),
             headers={"content-type": CONTENT_TYPE},
             follow_redirects=False,
@@ -110,7 +124,7 @@ class Https:
         response = self._client.send(request, stream=True)
         try:
             if response.status_code not in (200, 206) or response.headers.get("content-type") != CONTENT_TYPE:
-                raise _not_headquarters(response)
+                raise _refused(response) or _not_headquarters(response)
             content = bytearray()
             for part in response.iter_bytes():
                 content += part
@@ -121,15 +135,66 @@ class Https:
             response.close()
 
 
-def _trusting(certificate: str) -> ssl.SSLContext:
-    if not certificate:
+def _refuse_address(url: str) -> None:
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL:
+        address = httpx.URL("")
+    if address.scheme not in ("https", "http") or not address.host:
+        raise RoadBlocked(
+            Phrase(
+                "Địa chỉ của trụ sở không đúng; hãy ghi như https://tru-so.example:8443.",
+                "The address of headquarters is wrong; write it like https://headquarters.example:8443.",
+            )
+        )
+    if address.scheme == "http" and not _is_loopback(address.host):
+        raise RoadBlocked(
+            Phrase(
+                "Địa chỉ http:// sẽ gửi dữ liệu bạn đọc qua mạng mà không mã hóa. Hãy dùng https://.",
+                "An http:// address would send readers' data through the network in the open. Use https://.",
+            )
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _trusting(certificate: str, *, unproven: bool) -> ssl.SSLContext:
+    if not certificate and not unproven:
         return ssl.create_default_context()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # One certificate is believed, and only headquarters has its key: the name it is reached by proves nothing more.
     context.check_hostname = False
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(cadata=certificate)
+    if unproven:
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context.load_verify_locations(cadata=certificate)
     return context
+
+
+class _Problem(msgspec.Struct):
+    reason: Reason
+
+
+def _refused(response: httpx.Response) -> RoadBlocked | None:
+    """What headquarters refused, where the answer says so; ``None`` for anything else."""
+    if response.headers.get("content-type") != PROBLEM_TYPE:
+        return None
+    content = bytearray()
+    for part in response.iter_bytes():
+        content += part
+        if len(content) > _MOST_PROBLEM:
+            return None
+    try:
+        reason = msgspec.json.decode(content, type=_Problem).reason
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return RoadBlocked(Rejected(reason).phrase)
 
 
 def _not_headquarters(response: httpx.Response) -> RoadBlocked:

@@ -46,6 +46,7 @@ __all__ = [
     "Outstanding",
     "Repair",
     "Verification",
+    "Written",
 ]
 
 Clock = Callable[[], Reading]
@@ -70,6 +71,12 @@ _UNSENT = sa.select(sa.func.count(), sa.func.min(tables.event.c.at)).where(
 _EPOCH_BEGINS = sa.select(tables.epoch.c.after).where(tables.epoch.c.epoch == sa.bindparam("epoch"))
 _CURSOR = sa.text("SELECT cursor FROM ref.feed WHERE headquarters = :headquarters")
 _HASH_AT = sa.select(tables.event.c.hash).where(tables.event.c.seq == sa.bindparam("seq"))
+_HASHES_BEHIND = (
+    sa.select(tables.event.c.hash)
+    .where(tables.event.c.seq > sa.bindparam("after"))
+    .order_by(tables.event.c.seq)
+    .limit(sa.bindparam("limit"))
+)
 _OUTGOING = (
     sa.select(tables.event.c.seq, tables.event.c.record, tables.event.c.hash)
     .where(tables.event.c.seq > sa.bindparam("after"))
@@ -448,6 +455,36 @@ class LedgerView:
             return ev.decode(record.decode())
         except (UnicodeDecodeError, ev.EventError) as error:
             raise DatabaseDamaged(self._readable.path) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a ledger goes by, and the hashes of its events behind ``after``: up to there headquarters has them, or they
+    are of an earlier epoch or pruned."""
+
+    station: str
+    epoch: int
+    after: int
+    hashes: tuple[bytes, ...] = field(repr=False)
+
+
+def written(home: Path, *, most: int) -> Written | None:
+    """What the ledger in a station's folder goes by, whatever the settings say, with ``most`` hashes; ``None`` where
+    there is no ledger. Raises :class:`~sync.store.errors.StoreError`.
+    """
+    try:
+        reader = read_only(home)
+    except NoDatabase:
+        return None
+    with reader, reader.read() as connection:
+        claimed = connection.execute(sa.select(tables.station)).first()
+        if claimed is None:
+            return None
+        links = Links.read(connection, claimed.station)
+        logged = connection.execute(sa.select(tables.acknowledged.c.logged)).scalar() or 0
+        after = max(logged, links.last_epoch_begins, links.horizon[0])
+        hashes = connection.execute(_HASHES_BEHIND, {"after": after, "limit": most}).scalars()
+        return Written(claimed.station, claimed.epoch, after, tuple(hashes))
 
 
 def told_rules(home: Path) -> tuple[str, Rules] | None:

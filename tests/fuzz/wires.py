@@ -147,7 +147,7 @@ def _pad(protocol: TagProtocol, reply: Callable[[bytes, Draw], bytes]) -> Callab
                     assert isinstance(found, Inventory | DeviceError)
                     if isinstance(found, Inventory):
                         assert all(len(uid) == UID_LENGTH for uid in found.tags)
-                        assert not any(card.uid_is_random and card.uid_is_random is None for card in found.cards)
+                        assert all(isinstance(card.uid_is_random, bool) for card in found.cards)
                 case 2:
                     blocks = _carry_out(protocol.read_blocks(_UID, first, count), answer)
                     assert isinstance(blocks, DeviceError) or len(blocks) % count == 0
@@ -510,7 +510,6 @@ def _printing(data: bytes) -> None:
     assert 0 <= report.rows <= receipt.height
     assert report.rows < receipt.height or report.outcome is not PrintOutcome.FAILED or report.fault
     whole = b"".join(band.commands for band in escpos.encode(receipt))
-    assert len(sent) <= len(whole) + 40 * _MOST_ANSWERS
     assert sent.count(b"\x1dv0\0") <= whole.count(b"\x1dv0\0")
 
 

@@ -1,0 +1,295 @@
+"""A station: a machine with its disk and clock, the desk that works at it, and its worker.
+
+The desk's process owns the ledger, the worker's reads it and writes the reference, as in the product; here they take
+turns in one process. Either can die at any act, and the machine with both.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from config.headquarters import Headquarters as Place
+from sync.circulation import events as ev
+from sync.circulation.blocks import Refused
+from sync.exchange.caller import KEYS
+from sync.exchange.disk import ExchangeError
+from sync.exchange.keyring import make_keys, read_keys, write_pins
+from sync.exchange.keys import Keys, Pin, Pins
+from sync.exchange.state import Heard, note
+from sync.exchange.worker import Worker
+from sync.store.errors import OlderLedger, StoreError
+from sync.store.files import LEDGER, REFERENCE, open_ledger
+from sync.store.ledger import Ledger
+from tests.sync.simulation.clocks import MachineClock
+from tests.sync.simulation.disks import Files, freeze, thaw, torn
+from tests.sync.simulation.faults import Tally
+from tests.sync.simulation.headquarters import HQ, HQ_KEYS
+from tests.sync.simulation.line import Line
+from tests.sync.store.stations import Deed, Desk
+
+#: What an event is known by in the whole world, through renumbering and on any machine: boot, uptime, type.
+Key = tuple[str, int, str]
+
+_ROOM: Final = 1_000_000
+
+
+class MachineDied(Exception):  # noqa: N818 - nothing is wrong with the program
+    """The power is gone; these files are left."""
+
+    def __init__(self, files: Files) -> None:
+        super().__init__("the power is gone")
+        self.files = files
+
+
+class WorkerDied(Exception):  # noqa: N818 - nothing is wrong with the program
+    """The worker was killed."""
+
+
+def key_of(entry: ev.Entry) -> Key:
+    """The key of an event."""
+    event = entry.event
+    name = event.type if isinstance(event, ev.Unknown) else type(event).__name__
+    return entry.boot, entry.uptime_ms, name
+
+
+@cache
+def _empty_files() -> Files:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        open_ledger(home).close()
+        return {path.name: path.read_bytes() for path in (LEDGER.path(home), REFERENCE.path(home))}
+
+
+class Machine:
+    """One machine. ``name`` is its own, ``place.station`` what it is enrolled as: a clone has another's."""
+
+    def __init__(self, name: str, folder: Path, clock: MachineClock, rng: random.Random, tally: Tally) -> None:
+        self.name, self._folder, self.clock, self._rng, self._tally = name, folder, clock, rng, tally
+        self._lives = 0
+        self.place: Place
+        self.line: Line
+        self.home: Path
+        self._ledger: Ledger | None = None
+        self._desk: Desk | None = None
+        self._worker: Worker | None = None
+        self.full = False
+        #: How the next note of an acknowledgement ends: in death, or as it should.
+        self.doom: str | None = None
+        self._at_turn: Files | None = None
+        #: What readers were told, in order: the event's number as it was then, and its key.
+        self.told: list[Key] = []
+        self.last_told = 0
+        self._bundles = 0
+        self._previous = bytes(32)
+
+    # --- life and death -----------------------------------------------------------------------------------------------
+
+    @property
+    def up(self) -> bool:
+        """Whether it runs."""
+        return self._ledger is not None
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger; the machine must be up."""
+        assert self._ledger is not None
+        return self._ledger
+
+    @property
+    def worker(self) -> Worker:
+        """The worker; the machine must be up."""
+        assert self._worker is not None
+        return self._worker
+
+    def unpack(self, files: Files | None = None) -> None:
+        """Put these files, or those of a new machine, onto its disk."""
+        self._lives += 1
+        self.home = thaw(self._folder / f"{self.name}-{self._lives}", _empty_files() if files is None else files)
+
+    def new_keys(self) -> Keys:
+        """Make keys, and trust headquarters."""
+        keys = make_keys(self.home / KEYS)
+        write_pins(self.home / KEYS, Pins((Pin(HQ_KEYS.public),)))
+        return keys
+
+    @property
+    def keys(self) -> tuple[Keys, ...]:
+        """All keys it has, newest first."""
+        return read_keys(self.home / KEYS)
+
+    def start(self, *, enrolling: bool = False) -> bool:
+        """Open everything; ``False`` where the ledger is older than what headquarters has of it."""
+        try:
+            self._ledger = Ledger.open_for_writing(
+                self.home,
+                station=self.place.station,
+                epoch=self.place.epoch,
+                branch=self.place.branch,
+                clock=self.clock,
+                actor="desk",
+                enrolling=enrolling,
+            )
+        except OlderLedger:
+            return False
+        seen = self._ledger.verify()
+        assert seen.problems == (), seen.problems
+        assert seen.events >= self.last_told, "an event that somebody was told of is gone"
+        self._desk = Desk(self._ledger)
+        self.start_worker()
+        return True
+
+    def start_worker(self) -> None:
+        """A new worker, in the place of the one there was."""
+        if self._worker is not None:
+            self._worker.close()
+        self._worker = Worker(
+            self.home,
+            self.place,
+            self.line,
+            self,
+            clock=self.clock,
+            version="1.0.0",
+            now=self.clock.uptime_s,
+            rng=random.Random(self._rng.random()),
+        )
+
+    def stop(self) -> None:
+        """Everything is closed, as it should be."""
+        for part in (self._worker, self._ledger):
+            if part is not None:
+                part.close()
+        self._worker = self._ledger = self._desk = None
+        self.full = False
+        self.doom = None
+
+    def die(self, files: Files) -> None:
+        """The machine dies, and these files are left on its disk."""
+        self.stop()
+        self.unpack(files)
+
+    # --- the desk -----------------------------------------------------------------------------------------------------
+
+    def do(self, deed: Deed) -> None:
+        """Somebody does something at the desk and is told what came of it."""
+        assert self._desk is not None
+        before = self.ledger.head().seq
+        try:
+            answer = self._desk.do(deed)
+        except StoreError:
+            assert self.full
+            self._tally.add("act refused by the disk")
+            assert self.ledger.head().seq == before, "half an act"
+            return
+        self._tally.add(f"{deed.act} refused" if isinstance(answer, Refused) else deed.act)
+        self._say(before)
+
+    def write_unknown(self) -> None:
+        """A newer program has left an event that this one does not know."""
+        before = self.ledger.head().seq
+        with self.ledger._act() as act:
+            act.record(ev.Unknown("parcel_weighed", 1, '{"grams":500}'))
+        self._say(before)
+
+    def _say(self, before: int) -> None:
+        for entry in self.ledger.entries(before):
+            self.told.append(key_of(entry))
+            self.last_told = entry.seq
+
+    def die_in(self, deed: Deed) -> None:
+        """The power goes in the middle of an act, which nobody is told of."""
+        assert self._desk is not None
+        before = freeze(self.home)
+        try:
+            self._desk.do(deed)
+        except StoreError:
+            assert self.full
+        self.die(torn(before, freeze(self.home), self._rng))
+
+    def fill_disk(self) -> None:
+        """There is hardly any room left for the ledger."""
+        raw = self.ledger._file._raw
+        (pages,) = raw.execute("PRAGMA page_count").fetchone()
+        raw.execute(f"PRAGMA max_page_count = {pages}").close()
+        self.full = True
+
+    def make_room(self) -> None:
+        """There is room again."""
+        self.ledger._file._raw.execute(f"PRAGMA max_page_count = {_ROOM}").close()
+        self.full = False
+
+    # --- the worker ---------------------------------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        """The worker looks whether there is something to do. Raises :class:`MachineDied`."""
+        self._at_turn = freeze(self.home) if self.doom == "torn_reference" else None
+        try:
+            self.worker.turn(self.clock.uptime_s)
+        except WorkerDied:
+            self._tally.add("worker killed in a call")
+            self.start_worker()
+
+    def note(self, heard: Heard) -> bool:
+        """The owner of the ledger notes what headquarters said, as the product's does (:mod:`kiosk.exchange`)."""
+        doom, self.doom = self.doom, None
+        match doom:
+            case "torn_reference":
+                assert self._at_turn is not None
+                raise MachineDied(torn(self._at_turn, freeze(self.home), self._rng))
+            case "worker_before_note":
+                raise WorkerDied
+            case "torn_ledger":
+                before = freeze(self.home)
+                note(self.ledger, heard)
+                raise MachineDied(torn(before, freeze(self.home), self._rng))
+            case _:
+                pass
+        try:
+            note(self.ledger, heard)
+        except StoreError:
+            assert self.full
+            self._tally.add("note refused by the disk")
+            return False
+        if doom == "worker_after_note":
+            raise WorkerDied
+        return True
+
+    def prune(self, before: datetime) -> bool:
+        """The owner of the ledger prunes it."""
+        try:
+            pruned = self.ledger.prune(before)
+        except StoreError:
+            assert self.full
+            return False
+        self._tally.add("events pruned", pruned)
+        return True
+
+    # --- enrolment ----------------------------------------------------------------------------------------------------
+
+    def begin_epoch(self, epoch: int, *, after: int, common: int) -> None:
+        """Go on under a new epoch; the worker must not run."""
+        self.ledger.begin_epoch(self.place.station, epoch, after=after, common=common)
+        self.place = replace(self.place, epoch=epoch)
+        self._desk = Desk(self.ledger)
+        self.last_told = self.ledger.head().seq
+        self._bundles, self._previous = 0, bytes(32)
+
+    def quiet_worker(self) -> None:
+        """The worker ends, without another."""
+        if self._worker is not None:
+            self._worker.close()
+        self._worker = None
+
+
+def place_of(station: str, epoch: int, branch: str) -> Place:
+    """Where a station belongs."""
+    return Place(hq=HQ, station=station, epoch=epoch, branch=branch, url="https://hq.example")
+
+
+__all__ = ["Callable", "ExchangeError", "Machine", "timedelta"]
