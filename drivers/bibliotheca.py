@@ -226,7 +226,7 @@ class Bibliotheca:
     def write_blocks(self, uid: Uid, first: int, data: bytes) -> Command[None]:
         """Writes whole blocks."""
         count = len(data) // BLOCK_SIZE
-        done = bytes((first + count,))
+        done = bytes(((first + count) % 0x100,))
         yield from self._ask_tag(WRITE, uid, bytes((first, count, 0)) + data, lambda answer: answer == done)
 
     def system_information(self, uid: Uid) -> Command[SystemInformation]:

@@ -194,7 +194,10 @@ def patron_identifier(message: bytes, prefixes: Sequence[str] = ()) -> str | Non
         is_text = isinstance(record, ndef.TextRecord)
         if not is_text and not isinstance(record, ndef.UriRecord):
             continue
-        text = unicodedata.normalize("NFC", record.text if is_text else record.uri).strip()
+        try:
+            text = unicodedata.normalize("NFC", record.text if is_text else record.uri).strip()
+        except ValueError:  # an address is only taken apart when it is asked for
+            continue
         prefix = next(filter(text.startswith, known), None)
         identifier = text.removeprefix(prefix or "")
         is_word = identifier.isprintable() and not any(map(str.isspace, identifier))

@@ -233,7 +233,8 @@ class Session:
             case m.Checkout(visit, item_id, card, parts_seen):
                 lent = ledger.checkout(card, item_id, parts_seen=parts_seen, visit=self._tokens.get(visit))
                 _item, title, loan = ledger.find_item(item_id) or (None, None, None)
-                return m.CheckedOut(visit, item_id, lent, title, loan)
+                to_secure = isinstance(lent, Refused) and loan is None and _waits(ledger, item_id)
+                return m.CheckedOut(visit, item_id, lent, title, loan, to_secure)
             case m.Checkin(visit, item_id, parts_seen):
                 token = self._tokens.get(visit)
                 taken = ledger.checkin(item_id, tag_to_secure=True, parts_seen=parts_seen, visit=token)
@@ -324,5 +325,9 @@ class Session:
 
 def _found(ledger: Ledger, visit: int, item_id: str) -> m.ItemFound:
     item, title, loan = ledger.find_item(item_id) or (None, None, None)
-    waits = any(repair.item_id == item_id for repair in ledger.pending_repairs())
-    return m.ItemFound(visit, item_id, item, title, loan, waits)
+    return m.ItemFound(visit, item_id, item, title, loan, loan is None and _waits(ledger, item_id))
+
+
+def _waits(ledger: Ledger, item_id: str) -> bool:
+    """Whether its tag waits to be secured."""
+    return any(repair.item_id == item_id for repair in ledger.pending_repairs())

@@ -116,7 +116,9 @@ def _report(tag: VirtualTag) -> bytes:
 def _access(uid: Uid, code: int, parameters: bytes, field: Field) -> bytes | int:
     """What an access returns, or why it failed."""
     match code, parameters:
-        case make.READ_BLOCKS, parameters if len(parameters) == 5 and any(parameters[3:]):
+        case make.READ_BLOCKS, parameters if (
+            len(parameters) == 5 and 0 < int.from_bytes(parameters[3:], "little") <= 0x100
+        ):
             locks, first, count = parameters[0], parameters[1:3], int.from_bytes(parameters[3:], "little")
             what = bytes((first[0], count - 1))
             told = field.say(Request.to(uid, air.READ_MULTIPLE_BLOCKS, what, option=bool(locks)))

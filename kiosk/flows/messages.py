@@ -68,13 +68,17 @@ class ItemFound:
 
 @dataclass(frozen=True, slots=True)
 class CheckedOut:
-    """The ledger's answer to :class:`Checkout`; ``title`` and open ``loan`` are known even of what was refused."""
+    """The ledger's answer to :class:`Checkout`; ``title`` and open ``loan`` are known even of what was refused.
+
+    ``to_secure``: it was refused, nobody has it, and its tag waits for repair.
+    """
 
     visit: int
     item_id: str
     answer: Lent | Refused
     title: Title | None
     loan: Loan | None = None
+    to_secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def _body(state: State) -> Body:
             return _done(state, rows)
         case Phase.STAFF:
             return _staff(state)
-        case Phase.ENDING if state.returning:
+        case Phase.ENDING if state.returning or state.reader is None:
             return ReturnView(rows, _came_back(state), attention, on_pad)
         case Phase.FINDING | Phase.BORROW | Phase.ENDING:
             return BorrowView(rows, _borrowed(state), attention, on_pad)

@@ -124,7 +124,8 @@ class Book:
 
     ``parts`` is how many the item has by its tags, ``seen`` the numbers of those that were met. ``pending`` tags are
     being written, ``done`` ones verified to be as wanted; ``tries`` counts the rounds of writing. ``entry`` is the
-    ledger's number of the loan or return. ``on_loan`` is what was found out before anybody decided.
+    ledger's number of the loan or return. ``on_loan`` is what was found out before anybody decided. ``to_secure``:
+    nobody has it, and its tag waits for repair, which needs nobody's word.
     """
 
     item_id: str
@@ -143,6 +144,7 @@ class Book:
     put_aside: PutAside | None = None
     on_loan: bool = False
     renewed: bool = False
+    to_secure: bool = False
 
     @property
     def missing(self) -> frozenset[bytes]:

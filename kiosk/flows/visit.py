@@ -13,7 +13,8 @@ is undone by an event, with a repair row, because only a tag that was read back 
 when the tags have been. A book that leaves the pad between loan and release is asked back; if it does not come before
 the visit ends, its loan is undone too. A book that was refused, given up or left unsecured is tried again when it is
 put down again. A refused one that is on loan to this very reader may be so because the kiosk died between loan and
-release, so its tags are released (again): the loan is on record.
+release, so its tags are released (again): the loan is on record. A book that nobody has and whose tag waits for repair
+is secured wherever it is seen, asked about or refused, without anybody's word.
 
 Every end passes through ``ENDING``, which waits until no tag is being written, then closes the visit in the ledger and
 wipes the reader. Books that still lie on the pad afterwards are *old*: they start nothing until they are lifted or a
@@ -94,6 +95,9 @@ _CARD_TROUBLE = {
 #: Phases that go away by themselves, without a question, when nobody touches anything; so do choices of language and
 #: contrast that somebody made at the attract screen and left.
 _LEFT_ALONE = frozenset({Phase.ATTRACT, Phase.OFFER, Phase.STAFF_PIN, Phase.STAFF})
+
+#: Stages in which nothing has been decided: such a book is forgotten when it is lifted.
+_UNDECIDED = frozenset({Stage.SEEN, Stage.WAITING})
 
 #: A tag is written so often before it is given up, until it is put down anew; at these faults not even twice.
 _TRIES = 3
@@ -190,7 +194,7 @@ class _Turn:
         if state.phase in ATTENDED and tick.clock >= state.warning_at + setup.warning_s:
             self._end("left")
         elif tick.clock >= state.warning_at and state.phase in _LEFT_ALONE:
-            self._home()
+            self._end("done")
         elif state.phase is Phase.RETURN and tick.clock >= state.warning_at:
             self._end("done")
         elif state.phase is Phase.DONE and state.receipt is not Receipt.PRINTING:
@@ -258,7 +262,7 @@ class _Turn:
             else:
                 or_item = kind is CodeKind.UNKNOWN and state.setup.barcode_items
                 self._do(m.FindCard(state.visit, number, or_item))
-        elif state.phase in (Phase.DONE, Phase.RETURN) and busy:
+        elif state.phase in (Phase.DONE, Phase.RETURN, Phase.PROBLEM) and busy:
             self._notice(Notice.TOUCH_LATER)
         elif state.phase in (Phase.DONE, Phase.RETURN) or (
             state.phase is Phase.PROBLEM and (state.reader is None or state.reader.card != number)
@@ -308,13 +312,13 @@ class _Turn:
         for book in mine:
             if goes_on and book.stage in (Stage.REFUSED, Stage.FAILED) and not book.pending:
                 # Something may have changed since.
-                self._put(replace(book, stage=Stage.SEEN, blocks=(), done=frozenset()))
+                self._put(replace(book, stage=Stage.SEEN, blocks=(), done=frozenset(), tries=0))
             else:
                 self._put(replace(book, tries=0))
 
     def _lifted(self, uid: bytes) -> None:
-        waiting = (Stage.SEEN, Stage.WAITING)
-        self._set(books=tuple(b for b in self.state.books if uid not in b.uids or b.stage not in waiting))
+        kept = (b for b in self.state.books if uid not in b.uids or b.pending or b.stage not in _UNDECIDED)
+        self._set(books=tuple(kept))
 
     def _printer(self, status: PrinterStatus) -> None:
         """What the printer says of itself. What it does not say is unknown: it may be asked to print all the same."""
@@ -375,14 +379,20 @@ class _Turn:
         grown = replace(lying, uids=uids | book.uids, seen=seen | book.seen)
         new = uids - book.uids
         match book.stage:
+            case Stage.SEEN | Stage.REFUSED if book.pending and not is_own(book):
+                pass  # its tag is being secured: what comes next may be the opposite
             case Stage.SEEN:
                 self._ask(lying)
+            case Stage.WAITING if book.to_secure and not book.pending and self._is_back(lying):
+                self._write_again(lying)
             case Stage.WAITING:
                 self._put(lying)
             case Stage.REFUSED if len(seen) > len(book.seen):
                 self._ask(lying)  # the missing part has come
             case Stage.REFUSED if new:
                 self._put(lying)  # another part, for one that was taken away
+            case Stage.REFUSED if book.to_secure and self._is_back(book):
+                self._write_again(book)
             case Stage.LIFTED if self._is_back(book):
                 self._write_again(replace(book, stage=Stage.LENT, blocks=()))
             case Stage.LENT | Stage.RELEASED if new:
@@ -412,7 +422,7 @@ class _Turn:
             self._take_back(book)
 
     def _take_back(self, book: Book) -> None:
-        self._put(replace(book, stage=Stage.ASKED, blocks=()))
+        self._put(replace(book, stage=Stage.ASKED, blocks=(), to_secure=False))
         self._do(m.Checkin(self.state.visit, book.item_id, book.parts_seen))
 
     def _write(self, book: Book, uids: frozenset[bytes]) -> None:
@@ -488,7 +498,10 @@ class _Turn:
 
     def _begin(self) -> None:
         """The reader may borrow; what waits on the pad is asked about now, but for what has only just come back."""
-        books = (Book(b.item_id, Stage.SEEN, b.uids, title=b.title, author=b.author) for b in self.state.books)
+        books = (
+            Book(b.item_id, Stage.SEEN, b.uids, title=b.title, author=b.author, pending=b.pending)
+            for b in self.state.books
+        )
         pad = (replace(t, old=t.returned) for t in self.state.pad)
         self._set(phase=Phase.BORROW, visit_open=True, books=tuple(books), pad=tuple(pad))
         self._do(m.OpenVisit(self.state.visit))
@@ -513,6 +526,7 @@ class _Turn:
                 author=found.title.author if found.title else "",
                 due=local_day(found.loan.due_at) if found.loan else None,
                 on_loan=found.loan is not None or foreign or found.to_secure,
+                to_secure=found.to_secure,
             )
         )
 
@@ -523,9 +537,10 @@ class _Turn:
         if answered.title:
             book = replace(book, title=answered.title.title, author=answered.title.author)
         if isinstance(result, Refused):
-            self._refused(book, result.blocks, answered.loan)
+            self._refused(replace(book, to_secure=answered.to_secure), result.blocks, answered.loan)
             return
-        book = replace(book, stage=Stage.LENT, entry=result.entry, due=local_day(result.loan.due_at), tries=1)
+        due = local_day(result.loan.due_at)
+        book = replace(book, stage=Stage.LENT, entry=result.entry, due=due, tries=1, to_secure=False)
         if not book.uids:  # taken by barcode: there is no tag to release
             self._put(replace(book, stage=Stage.RELEASED))
             self._do(m.Sound("borrowed"))
@@ -581,6 +596,8 @@ class _Turn:
         self._put(book)
         if not book.pending:
             self._settled(book, fault)
+            if book.stage in _UNDECIDED and not any(t.uid in book.uids for t in self.state.pad):
+                self._set(books=tuple(b for b in self.state.books if b.item_id != book.item_id))
 
     def _settled(self, book: Book, fault: TagFault | None) -> None:
         """No tag of the book is being written any more: is it as wanted?"""
@@ -613,6 +630,11 @@ class _Turn:
                 self._do(m.Sound("put_aside"))
             case Stage.FAILED if not book.missing and book.whole:
                 self._do(m.MarkSecured(self.state.visit, book.item_id))
+            case Stage.WAITING | Stage.REFUSED if book.to_secure and not book.missing and book.whole:
+                self._put(replace(book, to_secure=False))
+                self._do(m.MarkSecured(self.state.visit, book.item_id))
+            case Stage.WAITING | Stage.REFUSED if book.to_secure and fault in _FOR_EVER:
+                self._put(replace(book, tries=_TRIES))
             case Stage.FAILED | Stage.REFUSED if book.missing and again:
                 self._write_again(book)
             case _:
@@ -682,7 +704,7 @@ class _Turn:
             case Action.MORE_TIME:
                 pass  # any touch has already given it
             case Action.END:
-                if state.phase in (Phase.STAFF, Phase.STAFF_PIN, Phase.OFFER) or state.phase is Phase.DONE:
+                if state.phase in (Phase.STAFF, Phase.STAFF_PIN, Phase.DONE):
                     self._home()
                 elif state.phase is not Phase.ATTRACT:
                     self._end("done")
@@ -753,7 +775,7 @@ class _Turn:
             self._do(m.OpenVisit(state.visit))
             for book in state.books:
                 if book.on_loan:
-                    self._take_back(book)
+                    self._take_back(replace(book, done=frozenset()))
                 else:
                     self._put(replace(book, stage=Stage.REFUSED, blocks=(block(Code.NOT_ON_LOAN),)))
         elif state.phase is Phase.BORROW and own is not None and is_own(own) and not own.pending:

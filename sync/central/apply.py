@@ -79,17 +79,13 @@ class _Day:
     """What headquarters says of the readers and items that some events are about."""
 
     homes: dict[str, str]
-    statuses: dict[str, str]
+    items: dict[str, Item]
     numbers: dict[str, str | None]
     patrons: dict[str, Patron]
 
     def owner(self, number: str | None) -> Owner | None:
         patron = None if number is None else self.patrons.get(number)
         return None if patron is None else Owner(patron.patron_id, patron.branch)
-
-    def item(self, item_id: str) -> Item | None:
-        status = self.statuses.get(item_id)
-        return None if status is None else Item(item_id, "", "", self.homes[item_id], status=ItemStatus(status))
 
 
 class Applier:
@@ -230,7 +226,7 @@ class Applier:
                     patron = day.patrons.get(number)
                     reader = patron.patron_id if patron else number
                     had = sum((at, token) < (fact.at, event.loan) for at, token in lent.get(reader, ()))
-            judged = judge(_of_reader(fact, number), patron, day.item(event.item), rules, had)
+            judged = judge(_of_reader(fact, number), patron, day.items.get(event.item), rules, had)
             if judged:
                 found.append((station, fact, judged))
         if found:
@@ -354,10 +350,13 @@ def _look_up(connection: sa.Connection, projected: Projected) -> _Day:
     wanted.discard(None)
     return _Day(
         homes={row.item_id: row.branch for row in known},
-        statuses={row.item_id: row.status for row in known},
+        items={row.item_id: Item(row.item_id, "", "", row.branch, status=_STATUSES[row.status]) for row in known},
         numbers=numbers,
         patrons=_patrons(connection, wanted),
     )
+
+
+_STATUSES = {status.value: status for status in ItemStatus}
 
 
 def _patrons(connection: sa.Connection, numbers: Iterable[str]) -> dict[str, Patron]:

@@ -143,11 +143,8 @@ def _exception_row(exception: StaffException, source: str) -> bulk.Row:
 
 def body_of(event: ev.Event) -> str:
     """What is kept of an event in a fact."""
-    kept = {}
-    for name, default in _kept(type(event)):  # type: ignore[arg-type]  # a class is hashable
-        value = getattr(event, name)
-        if value != default:
-            kept[name] = value
+    fields_ = _kept(type(event))  # type: ignore[arg-type]  # a class is hashable
+    kept = {name: value for name, default in fields_ if (value := getattr(event, name)) != default}
     return msgspec.json.encode(kept).decode()
 
 

@@ -187,6 +187,7 @@ class _Server:
                     "connect_timeout": max(2, int(wait)),
                     "application_name": "tramsach",
                     "prepare_threshold": 2,  # the same few statements, thousands of times
+                    "options": "-c jit=off",  # they are short: compiling one takes longer than running it
                 },
             )
         except ModuleNotFoundError as error:

@@ -129,6 +129,14 @@ def compact(connection: sa.Connection, now: int) -> int:
     return dropped
 
 
+def forget(connection: sa.Connection, patron_ids: Collection[str]) -> None:
+    """Drop what was once told of readers. All of it is void: the last word on those rows names nobody any more."""
+    body = tables.change.c.body
+    for patron_id in patron_ids:
+        named = as_body({"patron_id": patron_id})[1:-1]
+        connection.execute(sa.delete(tables.change).where(body.contains(named, autoescape=True)))
+
+
 def _as_row(body: str | None) -> Row | None:
     if body is None:
         return None

@@ -11,6 +11,7 @@ transaction.
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
@@ -35,6 +36,12 @@ def forget_number(connection: sa.Connection, numbers: Iterable[str], now: int) -
     for table in (tables.identity, tables.copy_state, tables.fee):
         connection.execute(sa.update(table).where(table.c.number.in_(wanted)).values(number=None))
     bulk.insert_new(connection, tables.forgotten, [(digest, now) for digest in _digests(connection, wanted)])
+    for row in connection.execute(sa.select(*tables.stray.c["station_id", "head", "identities"])).all():
+        owners = json.loads(row.identities)
+        kept = {token: number for token, number in owners.items() if number not in wanted}
+        if len(kept) < len(owners):
+            stray = (tables.stray.c.station_id == row.station_id) & (tables.stray.c.head == row.head)
+            connection.execute(sa.update(tables.stray).where(stray).values(identities=json.dumps(kept)))
 
 
 def remember_numbers(connection: sa.Connection, numbers: Iterable[str]) -> None:

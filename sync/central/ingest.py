@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -207,11 +208,12 @@ def _continues(connection: sa.Connection, station: sa.Row[*tuple[object, ...]], 
         return bool(header.prev == station.head)
     if header.last >= station.seq:
         return bool(batch.hashes[station.seq - header.first] == station.head)
-    return _hash_at(connection, station, header.last) == header.head
+    return hash_at(connection, station, header.last) == header.head
 
 
-def _hash_at(connection: sa.Connection, station: sa.Row[*tuple[object, ...]], seq: int) -> bytes | None:
-    """The chain's hash after an event that is in the log; ``None`` for one of before this epoch."""
+def hash_at(connection: sa.Connection, station: Any, seq: int) -> bytes | None:
+    """The chain's hash after an event that is in the log of a station (a row of ``station``, or its like); ``None`` for
+    one of before this epoch."""
     if seq <= station.begins:
         return genesis(station.station, station.epoch) if seq == station.begins else None
     row = connection.execute(_FROM, {"station_id": station.id, "seq": seq}).one()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from sync.central import tables
+from sync.central import feed, tables
 from sync.central.database import Database
 from sync.central.identities import forget_number, remember_numbers
 from sync.central.scopes import noticed
@@ -31,7 +31,8 @@ class CentralReference(Reference):
     def forget_patron(self, patron_id: str) -> None:
         """Cut a reader from everything, here and in what stations are told; loans and fees stay, nobody's.
 
-        What a station sends of this reader later is cut when it arrives.
+        What a station sends of this reader later is cut when it arrives. The bare numbers stay in the tombstones that
+        tell stations what to delete, until those are pruned.
         """
         with self._database.begin() as connection:
             cards = connection.execute(sa.select(tables.card.c.number).where(tables.card.c.patron_id == patron_id))
@@ -40,6 +41,7 @@ class CentralReference(Reference):
                 for table in (tables.patron, tables.card, tables.pin, tables.hold):
                     connection.execute(sa.delete(table).where(table.c.patron_id.in_(numbers)))
                 forget_number(connection, numbers, self._clock())
+            feed.forget(connection, numbers)
         self._database.rewrite()
 
     @contextmanager

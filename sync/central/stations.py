@@ -93,7 +93,7 @@ def everyone(connection: sa.Connection) -> list[Enrolment]:
     return list(last.values())
 
 
-def is_told(station: Enrolment, now: int, *, hint: str, version: str) -> bool:
+def is_news(station: Enrolment, now: int, *, hint: str, version: str) -> bool:
     """Whether a contact of this instant says something that the row does not."""
     return (
         station.contact_at is None
@@ -102,7 +102,9 @@ def is_told(station: Enrolment, now: int, *, hint: str, version: str) -> bool:
     )
 
 
-def note_contact(connection: sa.Connection, station: Enrolment, now: int, *, road: str, hint: str, version: str) -> None:
+def note_contact(
+    connection: sa.Connection, station: Enrolment, now: int, *, road: str, hint: str, version: str
+) -> None:
     """Note when a station called last, over which road, and what it said of itself."""
     said = {"contact_at": now, "road": road, "seen_hint": hint, "version": version}
     connection.execute(sa.update(tables.station).where(tables.station.c.id == station.id).values(said))
@@ -115,13 +117,13 @@ def retire(connection: sa.Connection, station: Enrolment, until: int, status: St
     connection.execute(sa.update(tables.station).where(tables.station.c.id == station.id).values(changed))
 
 
-def trusting_for_ever(pins: Pins) -> Pins:
+def for_ever(pins: Pins) -> Pins:
     """The same keys without their marks: to read what a withdrawn key wrote, not to believe it."""
     return Pins(tuple(Pin(pin.keys) for pin in pins.pins))
 
 
 def _of(row: sa.Row[*tuple[Any, ...]]) -> Enrolment:
-    values = dict(row._mapping)
+    values = dict(zip(Enrolment.__slots__, row, strict=True))
     values["scope"] = tuple(json.loads(values["scope"]))
     values["status"] = Standing(values["status"])
     values["pins"] = msgspec.json.decode(values["pins"], type=Pins)
@@ -133,7 +135,9 @@ _COLUMNS = [tables.station.c[name] for name in Enrolment.__slots__]
 _ONE = sa.select(*_COLUMNS).where(
     tables.station.c.station == sa.bindparam("station"), tables.station.c.epoch == sa.bindparam("epoch")
 )
-_EPOCHS = sa.select(*_COLUMNS).where(tables.station.c.station == sa.bindparam("station")).order_by(tables.station.c.epoch)
+_EPOCHS = (
+    sa.select(*_COLUMNS).where(tables.station.c.station == sa.bindparam("station")).order_by(tables.station.c.epoch)
+)
 _ALL = (
     sa.select(*_COLUMNS)
     .where(tables.station.c.station != sa.bindparam("own"))

@@ -66,8 +66,8 @@ headquarters = sa.Table(
 #: A station in one of its epochs; events of an epoch are numbered from behind ``begins``. ``seq`` and ``head`` are the
 #: last event in the log and the chain's hash after it; ``applied`` the last one in the projections; ``safe`` the last
 #: one in a verified backup. ``pins`` are its keys and how far each is good (``sync.exchange.keys.Pins`` as JSON).
-#: ``scope`` lists the branches it is told of, since feed cursor ``scoped_at``. ``hint`` is the machine that was enrolled,
-#: ``seen_hint`` the one that called last.
+#: ``scope`` lists the branches it is told of, since feed cursor ``scoped_at``. ``hint`` is the machine that was
+#: enrolled, ``seen_hint`` the one that called last.
 station = sa.Table(
     "station",
     central,

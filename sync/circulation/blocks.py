@@ -3,16 +3,19 @@
 A *block* refuses; a *notice* goes with an act that was allowed. Both are the same value, because the same fact can be
 either (a missing part stops a checkout and is only noted at a return). Codes are stored in events and never change
 their meaning; the words may be bettered at any time. Sources of the words: facts/glossary.csv,
-facts/vietnamese-and-screens.md section 11.
+facts/vietnamese-and-screens.md section 11; facts/internet-room.md section 1.4.
+
+Long because it is one table: whoever adds a sentence sees all the others.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from config.phrase import Phrase
+from sync.circulation.model import LOCAL_ZONE
 
 
 class Code(StrEnum):
@@ -53,6 +56,45 @@ class Code(StrEnum):
     NO_RENEWALS_LEFT = "no_renewals_left"
     LOAN_OVERDUE = "loan_overdue"
     NOTHING_GAINED = "nothing_gained"
+    # the internet room
+    ROOM_CLOSED = "room_closed"
+    ROOM_CLOSES_SOON = "room_closes_soon"
+    ROOM_LOCKED = "room_locked"
+    ROOM_BOOKED = "room_booked"
+    ROOM_FULL = "room_full"
+    ROOM_NOT_FOR_CARD = "room_not_for_card"
+    GUESTS_NOT_ADMITTED = "guests_not_admitted"
+    GUEST_CODE_UNKNOWN = "guest_code_unknown"
+    CONSENT_NEEDED = "consent_needed"
+    HOUSE_RULES_NOT_ACCEPTED = "house_rules_not_accepted"
+    NO_MINUTES_LEFT = "no_minutes_left"
+    NO_SEAT_FOR_VISITOR = "no_seat_for_visitor"
+    ALREADY_SEATED = "already_seated"
+    ALREADY_WAITING = "already_waiting"
+    ALREADY_RESERVED = "already_reserved"
+    QUEUE_FIRST = "queue_first"
+    SEAT_IS_FREE = "seat_is_free"
+    SEAT_UNKNOWN = "seat_unknown"
+    SEAT_BUSY = "seat_busy"
+    SEAT_HELD = "seat_held"
+    SEAT_BROKEN = "seat_broken"
+    SEAT_OUT_OF_REACH = "seat_out_of_reach"
+    SEAT_FOR_CHILDREN = "seat_for_children"
+    SEAT_FOR_GROWN_UPS = "seat_for_grown_ups"
+    SEAT_KEPT_SOON = "seat_kept_soon"
+    SEAT_NOT_IN_USE = "seat_not_in_use"
+    NOT_SEATED = "not_seated"
+    NOT_WAITING = "not_waiting"
+    OTHERS_WAIT = "others_wait"
+    EXTEND_LATER = "extend_later"
+    NO_EXTENSION = "no_extension"
+    VISIT_ENDS_AT_CLOSING = "visit_ends_at_closing"
+    RESERVE_FOR_TODAY = "reserve_for_today"
+    NO_RESERVATIONS = "no_reservations"
+    HOUR_TAKEN = "hour_taken"
+    BOOKING_TOO_SOON = "booking_too_soon"
+    BOOKING_UNKNOWN = "booking_unknown"
+    TIMES_REVERSED = "times_reversed"
     # desk work
     NOT_THE_LATEST = "not_the_latest"
     UNKNOWN_ENTRY = "unknown_entry"
@@ -78,11 +120,18 @@ class Code(StrEnum):
     FEE_CHARGED = "fee_charged"
     CARD_EXPIRES_SOON = "card_expires_soon"
     CLOCK_DOUBTED = "clock_doubted"
+    ENDS_AT_CLOSING = "ends_at_closing"
+    ENDS_BEFORE_OTHERS = "ends_before_others"
+    ENDS_WITH_QUOTA = "ends_with_quota"
 
 
 _SEE_LIBRARIAN = Phrase("Vui lòng liên hệ thủ thư.", "Please see a librarian.")
 _CHOOSE_ANOTHER = Phrase("Mời bạn chọn tài liệu khác.", "Please choose another item.")
 _GIVE_TO_LIBRARIAN = Phrase("Vui lòng đưa tài liệu cho thủ thư.", "Please hand the item to a librarian.")
+_CHOOSE_SEAT = Phrase("Mời bạn chọn máy khác.", "Please choose another seat.")
+_LOOK_AT_PLAN = Phrase("Hãy xem lại sơ đồ phòng.", "Look at the plan of the room again.")
+_OTHER_HOUR = Phrase("Mời chọn giờ khác.", "Please choose another hour.")
+_SAVE_IN_TIME = Phrase("Mời bạn lưu bài trước giờ đó.", "Please save your work before then.")
 _SIDE_SHELF = Phrase("Vui lòng để riêng ở kệ bên.", "Please put it on the side shelf.")
 #: The next step of a notice that asks for nothing; left out where another one asks for something.
 NOTHING_TO_DO = Phrase("Bạn không cần làm gì thêm.", "Nothing more to do.")
@@ -222,6 +271,146 @@ WORDS: dict[Code, tuple[Phrase, Phrase]] = {
         ),
         Phrase("Mời bạn trả chậm nhất ngày {date}.", "Please return it by {date}."),
     ),
+    Code.ROOM_CLOSED: (
+        Phrase("Phòng Internet đang đóng cửa.", "The internet room is closed."),
+        Phrase("Mời bạn trở lại {when}.", "Please come back {when}."),
+    ),
+    Code.ROOM_CLOSES_SOON: (
+        Phrase(
+            "Phòng đóng cửa lúc {time}, không đủ thời gian cho một lượt.",
+            "The room closes at {time}, too soon for a visit.",
+        ),
+        Phrase("Mời bạn trở lại sau giờ nghỉ.", "Please come back after the break."),
+    ),
+    Code.ROOM_LOCKED: (
+        Phrase("Phòng Internet đang tạm khóa.", "The internet room is locked for the time being."),
+        _SEE_LIBRARIAN,
+    ),
+    Code.ROOM_BOOKED: (
+        Phrase("Máy {seat} dành cho một lớp học đến {time}.", "Seat {seat} is kept for a class until {time}."),
+        Phrase("Mời bạn chọn máy khác hoặc trở lại sau đó.", "Please choose another seat or come back then."),
+    ),
+    Code.ROOM_FULL: (
+        Phrase("Hiện không còn máy trống.", "No seat is free now."),
+        Phrase("Mời bạn lấy số chờ.", "Please take a number."),
+    ),
+    Code.ROOM_NOT_FOR_CARD: (
+        Phrase("Loại thẻ này không dùng phòng Internet được.", "The internet room is not for this kind of card."),
+        _SEE_LIBRARIAN,
+    ),
+    Code.GUESTS_NOT_ADMITTED: (
+        Phrase("Phòng Internet chỉ phục vụ bạn đọc có thẻ.", "The internet room is for readers with a card."),
+        Phrase("Vui lòng gặp thủ thư để làm thẻ.", "See a librarian to get a card."),
+    ),
+    Code.GUEST_CODE_UNKNOWN: (
+        Phrase("Mã khách này không dùng được.", "This guest code is not valid."),
+        Phrase("Mời bạn nhập lại hoặc lấy mã mới.", "Enter it again or take a new one."),
+    ),
+    Code.CONSENT_NEEDED: (
+        Phrase(
+            "Bạn đọc dưới {age} tuổi cần cha mẹ hoặc người giám hộ đồng ý.",
+            "Readers below {age} need the consent of a parent or guardian.",
+        ),
+        Phrase("Vui lòng cùng người lớn gặp thủ thư.", "See a librarian together with them."),
+    ),
+    Code.HOUSE_RULES_NOT_ACCEPTED: (
+        Phrase("Bạn chưa đồng ý nội quy phòng Internet.", "You have not agreed to the house rules yet."),
+        Phrase("Mời bạn đọc nội quy và đồng ý.", "Please read the house rules and agree."),
+    ),
+    Code.NO_MINUTES_LEFT: (
+        Phrase("Bạn đã dùng hết {minutes} phút của hôm nay.", "You have used the {minutes} minutes of today."),
+        Phrase("Mời bạn trở lại vào ngày khác.", "Please come back another day."),
+    ),
+    Code.NO_SEAT_FOR_VISITOR: (
+        Phrase("Phòng này không có máy dành cho bạn.", "This room has no seat for you."),
+        _SEE_LIBRARIAN,
+    ),
+    Code.ALREADY_SEATED: (
+        Phrase("Bạn đang dùng máy {seat}.", "You are at seat {seat}."),
+        Phrase("Mời bạn kết thúc ở máy đó trước.", "Please end your visit there first."),
+    ),
+    Code.ALREADY_WAITING: (
+        Phrase("Bạn đang chờ với số {number}.", "You are waiting with number {number}."),
+        Phrase("Mời bạn chờ gọi số.", "Please wait until it is called."),
+    ),
+    Code.ALREADY_RESERVED: (
+        Phrase("Bạn đã đặt máy {seat} lúc {time}.", "You have reserved seat {seat} for {time}."),
+        Phrase("Muốn đổi giờ, mời bạn hủy lần đặt đó trước.", "To change it, cancel that reservation first."),
+    ),
+    Code.QUEUE_FIRST: (
+        Phrase("Đang có người chờ trước bạn.", "Others were here before you."),
+        Phrase("Mời bạn lấy số chờ nhé.", "Please take a number too."),
+    ),
+    Code.SEAT_IS_FREE: (
+        Phrase("Còn máy trống, không cần lấy số.", "A seat is free, no number is needed."),
+        Phrase("Mời bạn vào máy {seat}.", "Please take seat {seat}."),
+    ),
+    Code.SEAT_UNKNOWN: (
+        Phrase("Phòng này không có máy {seat}.", "This room has no seat {seat}."),
+        _CHOOSE_SEAT,
+    ),
+    Code.SEAT_BUSY: (Phrase("Máy {seat} đang có người dùng.", "Seat {seat} is in use."), _CHOOSE_SEAT),
+    Code.SEAT_HELD: (Phrase("Máy {seat} đang giữ cho người khác.", "Seat {seat} is held for somebody."), _CHOOSE_SEAT),
+    Code.SEAT_BROKEN: (Phrase("Máy {seat} đang hỏng.", "Seat {seat} is out of order."), _CHOOSE_SEAT),
+    Code.SEAT_OUT_OF_REACH: (
+        Phrase("Máy {seat} đang tắt hoặc mất kết nối.", "Seat {seat} is switched off or cannot be reached."),
+        _CHOOSE_SEAT,
+    ),
+    Code.SEAT_FOR_CHILDREN: (Phrase("Máy {seat} dành cho thiếu nhi.", "Seat {seat} is for children."), _CHOOSE_SEAT),
+    Code.SEAT_FOR_GROWN_UPS: (
+        Phrase("Máy {seat} dành cho người lớn.", "Seat {seat} is for grown-ups."),
+        _CHOOSE_SEAT,
+    ),
+    Code.SEAT_KEPT_SOON: (
+        Phrase("Từ {time}, máy {seat} giữ cho người khác.", "From {time} seat {seat} is kept for somebody else."),
+        _CHOOSE_SEAT,
+    ),
+    Code.SEAT_NOT_IN_USE: (Phrase("Máy {seat} không có ai dùng.", "Nobody is at seat {seat}."), _LOOK_AT_PLAN),
+    Code.NOT_SEATED: (
+        Phrase("Bạn hiện không dùng máy nào.", "You are not at a seat."),
+        Phrase("Mời bạn chọn một máy trống.", "Please choose a free seat."),
+    ),
+    Code.NOT_WAITING: (
+        Phrase("Số chờ này không còn hiệu lực.", "This number is no longer in the queue."),
+        Phrase("Mời bạn lấy số chờ mới.", "Please take a new number."),
+    ),
+    Code.OTHERS_WAIT: (
+        Phrase("Chưa thêm giờ được vì có người đang chờ máy.", "No more time now: others are waiting for a seat."),
+        Phrase("Mời bạn lưu bài trước khi hết giờ.", "Please save your work before your time is up."),
+    ),
+    Code.EXTEND_LATER: (
+        Phrase("Chỉ thêm giờ được khi còn {minutes} phút trở xuống.", "Time is added once {minutes} minutes are left."),
+        Phrase("Mời bạn bấm lại sau.", "Please ask again later."),
+    ),
+    Code.NO_EXTENSION: (
+        Phrase("Lượt này không thêm giờ được.", "This visit cannot be extended."),
+        Phrase("Mời bạn lưu bài khi gần hết giờ.", "Please save your work towards the end."),
+    ),
+    Code.VISIT_ENDS_AT_CLOSING: (
+        Phrase("Phòng đóng cửa lúc {time}, không thêm giờ được nữa.", "The room closes at {time}: no more time."),
+        _SAVE_IN_TIME,
+    ),
+    Code.RESERVE_FOR_TODAY: (
+        Phrase("Chỉ đặt máy được cho giờ còn lại của hôm nay.", "Seats are reserved for later today only."),
+        _OTHER_HOUR,
+    ),
+    Code.NO_RESERVATIONS: (
+        Phrase("Ở đây không nhận đặt máy trước.", "Seats are not reserved here."),
+        Phrase("Mời bạn chọn máy trống hoặc lấy số chờ.", "Please choose a free seat or take a number."),
+    ),
+    Code.HOUR_TAKEN: (Phrase("Không còn máy trống lúc {time}.", "No seat is free at {time}."), _OTHER_HOUR),
+    Code.BOOKING_TOO_SOON: (
+        Phrase("Có máy còn người dùng đến {time}.", "A seat is in use until {time}."),
+        Phrase("Hãy chọn giờ bắt đầu từ {time}.", "Choose an hour from {time} on."),
+    ),
+    Code.BOOKING_UNKNOWN: (
+        Phrase("Không có lịch lớp học này.", "There is no such booking."),
+        _LOOK_AT_PLAN,
+    ),
+    Code.TIMES_REVERSED: (
+        Phrase("Giờ kết thúc phải sau giờ bắt đầu và chưa qua.", "The end must be after the beginning and not yet past."),
+        _OTHER_HOUR,
+    ),
     Code.NOT_THE_LATEST: (
         Phrase(
             "Không hoàn tác được: tài liệu này đã có thao tác khác sau đó.",
@@ -315,6 +504,21 @@ WORDS: dict[Code, tuple[Phrase, Phrase]] = {
         Phrase("Đồng hồ của máy không đáng tin.", "The station's clock cannot be trusted."),
         Phrase("Nhân viên hãy kiểm tra ngày giờ của máy.", "Staff: check the station's date and time."),
     ),
+    Code.ENDS_AT_CLOSING: (
+        Phrase("Lượt này kết thúc lúc {time} vì phòng đóng cửa.", "This visit ends at {time}, when the room closes."),
+        _SAVE_IN_TIME,
+    ),
+    Code.ENDS_BEFORE_OTHERS: (
+        Phrase(
+            "Lượt này kết thúc lúc {time} vì máy đã có người đặt.",
+            "This visit ends at {time}, when the seat is kept for somebody else.",
+        ),
+        _SAVE_IN_TIME,
+    ),
+    Code.ENDS_WITH_QUOTA: (
+        Phrase("Đến {time} là hết số phút hôm nay của bạn.", "At {time} your minutes of today are used up."),
+        _SAVE_IN_TIME,
+    ),
 }
 
 
@@ -324,6 +528,11 @@ def money(amount: int) -> str:
     Source: facts/vietnamese-and-screens.md, section 2.
     """
     return f"{amount:,}".replace(",", ".") + "\u00a0₫"
+
+
+def hour(moment: datetime) -> str:
+    """An instant as people read it off the library's clock: ``13:30``, in both languages."""
+    return f"{moment.astimezone(LOCAL_ZONE):%H:%M}"
 
 
 def day(value: date) -> str:
@@ -354,11 +563,13 @@ class Block:
 
 
 def block(code: Code, **values: str | int | date | Phrase) -> Block:
-    """A block or notice; an ``amount`` is written as money, a day as a date, the rest as it is."""
+    """A block or notice; an ``amount`` is written as money, an instant as its hour, a day as a date, the rest as it is."""
 
     def written(name: str, value: str | int | date | Phrase) -> str | Phrase:
         if isinstance(value, Phrase | str):
             return value
+        if isinstance(value, datetime):
+            return hour(value)
         if isinstance(value, date):
             return day(value)
         return money(value) if name == "amount" else str(value)

@@ -196,7 +196,7 @@ class _Walk:
                 elif token == self._holder:
                     self._close(token, fact, Closing.STAFF)
             case _:
-                return
+                pass
 
     def _out(self, fact: Fact, event: CheckedOut) -> None:
         if event.loan in self._names:

@@ -249,6 +249,15 @@ def decide_renew(standing: Standing, copy: Copy, branch: str, rules: Rules, now:
     return Renewal(due, policy, tuple(_expiry_notices(standing, now)))
 
 
+def card_stops(patron: Patron, now: datetime) -> Iterator[Block]:
+    """What is wrong with a card whatever it is used for: it has expired, or staff have stopped it."""
+    today = local_day(now)
+    if patron.expires is not None and patron.expires < today:
+        yield block(Code.CARD_EXPIRED, date=patron.expires)
+    for kind in dict.fromkeys(stop.kind for stop in patron.blocks if stop.holds_on(today)):
+        yield block(_STOPPED[kind])
+
+
 def _is_stranger(standing: Standing, over_all: LoanPolicy) -> bool:
     """Whether nobody knows the card and the branch lends to no such cards; then little else is worth saying of it."""
     return standing.patron is None and not over_all.max_loans
@@ -262,12 +271,8 @@ def _without(loan: Loan | None, standing: Standing) -> Standing:
 
 
 def _card_blocks(standing: Standing, policy: LoanPolicy, now: datetime) -> Iterator[Block]:
-    patron, today = standing.patron, local_day(now)
-    if patron is not None:
-        if patron.expires is not None and patron.expires < today:
-            yield block(Code.CARD_EXPIRED, date=patron.expires)
-        for kind in dict.fromkeys(stop.kind for stop in patron.blocks if stop.holds_on(today)):
-            yield block(_STOPPED[kind])
+    if standing.patron is not None:
+        yield from card_stops(standing.patron, now)
     overdue = sum(loan.overdue_at(now) for loan in standing.loans)
     if overdue > policy.max_overdue:
         yield block(Code.TOO_MANY_OVERDUE, count=overdue)

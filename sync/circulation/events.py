@@ -268,6 +268,174 @@ class FeeRefunded:
 
 
 @dataclass(frozen=True, slots=True)
+class SeatTaken:
+    """A visit to the internet room began. ``number`` is the queue's, where the visitor had waited.
+
+    ``group`` is ``child`` or ``grown``, empty where the age is not known: it says which seats will do.
+    """
+
+    visit: str
+    seat: str
+    branch: str
+    ends_at: int
+    rules: str
+    category: str = ""
+    group: str = ""
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeatMoved:
+    """A visit goes on at another seat."""
+
+    visit: str
+    seat: str
+    to: str
+    ends_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeatExtended:
+    """A visit runs longer. ``added`` are the seconds that staff have given, which no quota counts."""
+
+    visit: str
+    seat: str
+    ends_at: int
+    added: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SeatLeft:
+    """A visit to the internet room ended after ``seconds``, at ``ended_at``, which may be long before it is written.
+
+    ``outcome`` is ``done``, ``time``, ``hidden`` (nobody came back), ``staff``, ``broken`` or ``lost``.
+    """
+
+    visit: str
+    seat: str
+    branch: str
+    ended_at: int
+    seconds: int
+    outcome: str
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueJoined:
+    """Somebody waits for a seat, known by a number. ``group`` as in :class:`SeatTaken`."""
+
+    visit: str
+    number: int
+    branch: str
+    category: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCalled:
+    """A number is called to a seat, which is held for it until ``until_at``."""
+
+    visit: str
+    seat: str
+    until_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueReturned:
+    """The seat a number was called to is not to be had after all; it waits again, in its own place."""
+
+    visit: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLeft:
+    """A number waits no more: ``lapsed`` (called, and nobody came), ``left`` or ``closed``."""
+
+    visit: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeatReserved:
+    """A seat is kept for a later hour of the same day; from its start it is held until ``until_at``."""
+
+    visit: str
+    seat: str
+    starts_at: int
+    until_at: int
+    ends_at: int
+    category: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationEnded:
+    """A reservation is no more: ``lapsed`` or ``cancelled``."""
+
+    visit: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomBooked:
+    """Seats of the internet room are kept for a class; no seats named are all of them."""
+
+    booking: str
+    starts_at: int
+    ends_at: int
+    seats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BookingCancelled:
+    """The class does not come."""
+
+    booking: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSeated:
+    """Seats were opened for a class, all by one token, of no reader."""
+
+    visit: str
+    branch: str
+    seats: tuple[str, ...]
+    ends_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeatBroken:
+    """Staff have put a seat out of use."""
+
+    seat: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeatMended:
+    """A seat can be used again."""
+
+    seat: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomLocked:
+    """Staff have locked the internet room: nobody is seated until it is unlocked."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomUnlocked:
+    """The internet room is open again to whoever comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class HouseRulesAccepted:
+    """Somebody has read a version of the house rules of the internet room and agreed."""
+
+    visit: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """An event of a type or version that this program does not know, kept as it came."""
 
@@ -298,6 +466,24 @@ Event = (
     | ExceptionResolved
     | LoanClosed
     | FeeRefunded
+    | SeatTaken
+    | SeatMoved
+    | SeatExtended
+    | SeatLeft
+    | QueueJoined
+    | QueueCalled
+    | QueueReturned
+    | QueueLeft
+    | SeatReserved
+    | ReservationEnded
+    | RoomBooked
+    | BookingCancelled
+    | ClassSeated
+    | SeatBroken
+    | SeatMended
+    | RoomLocked
+    | RoomUnlocked
+    | HouseRulesAccepted
     | Unknown
 )
 
@@ -324,15 +510,62 @@ TYPES: dict[str, type] = {
     "exception_resolved": ExceptionResolved,
     "loan_closed": LoanClosed,
     "fee_refunded": FeeRefunded,
+    "seat_taken": SeatTaken,
+    "seat_moved": SeatMoved,
+    "seat_extended": SeatExtended,
+    "seat_left": SeatLeft,
+    "queue_joined": QueueJoined,
+    "queue_called": QueueCalled,
+    "queue_returned": QueueReturned,
+    "queue_left": QueueLeft,
+    "seat_reserved": SeatReserved,
+    "reservation_ended": ReservationEnded,
+    "room_booked": RoomBooked,
+    "booking_cancelled": BookingCancelled,
+    "class_seated": ClassSeated,
+    "seat_broken": SeatBroken,
+    "seat_mended": SeatMended,
+    "room_locked": RoomLocked,
+    "room_unlocked": RoomUnlocked,
+    "house_rules_accepted": HouseRulesAccepted,
 }
 #: What headquarters alone may write; in a station's batch it is no fact.
 OF_HEADQUARTERS: frozenset[type] = frozenset({ExceptionResolved, LoanClosed, FeeRefunded})
+#: What happens in an internet room: all that :mod:`sync.circulation.room` is made of.
+OF_THE_ROOM: frozenset[type] = frozenset(
+    {
+        SeatTaken,
+        SeatMoved,
+        SeatExtended,
+        SeatLeft,
+        QueueJoined,
+        QueueCalled,
+        QueueReturned,
+        QueueLeft,
+        SeatReserved,
+        ReservationEnded,
+        RoomBooked,
+        BookingCancelled,
+        ClassSeated,
+        SeatBroken,
+        SeatMended,
+        RoomLocked,
+        RoomUnlocked,
+    }
+)
 _NAMES = {cls: name for name, cls in TYPES.items()}
 #: The version of every body written today.
 VERSION = 1
 
-#: Events whose ``loan`` is new to headquarters, or may be.
-_GIVING = {"checked_out", "renewed"}
+#: Events that give a reader a token, and the field it stands in. A guest's visit has a token that nobody owns.
+_GIVING = {
+    "checked_out": "loan",
+    "renewed": "loan",
+    "seat_taken": "visit",
+    "queue_joined": "visit",
+    "seat_reserved": "visit",
+    "house_rules_accepted": "visit",
+}
 
 #: What every record has around its body; a doubted clock adds ``wall``, in milliseconds like ``at``.
 _ENVELOPE = {"seq": int, "type": str, "v": int, "at": int, "up": int, "boot": str, "actor": str}
@@ -408,10 +641,11 @@ def decode(record: str) -> Entry:
 
 
 def tokens(record: str) -> Iterator[str]:
-    """The tokens that a stored event gives to a reader: those of loans that it makes, or carries to this station."""
+    """The tokens that a stored event gives to a reader: those of loans that it makes, or carries to this station, and
+    of visits to the internet room."""
     raw = json.loads(record)
     if raw["type"] in _GIVING:
-        yield raw["body"]["loan"]
+        yield raw["body"][_GIVING[raw["type"]]]
 
 
 def _canonical(value: object) -> str:

@@ -14,7 +14,7 @@ Source: facts/sync.md, sections 5.3 and 5.4.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sync.circulation.events import CheckedIn, CheckedOut, Event, FeeCharged, LoanClosed, Renewed
 
@@ -38,7 +38,7 @@ class Fact:
     earliest: int
     latest: int | None
     event: Event
-    reader: str | None = None
+    reader: str | None = field(default=None, repr=False)
 
     @property
     def key(self) -> Key:

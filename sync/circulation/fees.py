@@ -81,7 +81,7 @@ def fold_fee(fee: str, item: str | None, facts: Iterable[Fact]) -> FeeAccount:
             case ExceptionResolved():
                 decisions.append(event)
             case _:
-                continue
+                pass
     if charge is not None:
         account = replace(account, token=charge.loan, kind=charge.kind, amount=charge.amount)
     elif carried is not None:

@@ -1,4 +1,4 @@
-"""The rule-set: branches, loan policy and calendar together, as one version.
+"""The rule-set: branches, loan policy, internet rooms and calendar together, as one version.
 
 A station decides by the rule-set it has, and every loan's event names that version, so that headquarters can see by
 which rules it was made. The whole is small (a province: some hundred branches and rows), so it is read whole, carried
@@ -13,6 +13,7 @@ from config.phrase import Phrase, SettingError
 from sync.circulation.calendar import Calendar, Closure, ExtraDay, Holiday, Hours, calendar_of
 from sync.circulation.network import Branch, Network
 from sync.circulation.policy import LoanPolicy, Policies, PolicyRow
+from sync.circulation.room_policy import RoomPolicies, RoomPolicy, RoomRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,10 @@ class Rules:
     closures: tuple[Closure, ...] = ()
     holidays: tuple[Holiday, ...] = ()
     extra_days: tuple[ExtraDay, ...] = ()
+    rooms: tuple[RoomRow, ...] = ()
     _network: Network = field(init=False, repr=False, compare=False)
     _policies: Policies = field(init=False, repr=False, compare=False)
+    _rooms: RoomPolicies = field(init=False, repr=False, compare=False)
     _calendars: dict[str, Calendar] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -39,6 +42,7 @@ class Rules:
         network = Network(self.branches)
         object.__setattr__(self, "_network", network)
         object.__setattr__(self, "_policies", Policies(self.policies, network))
+        object.__setattr__(self, "_rooms", RoomPolicies(self.rooms, network))
         object.__setattr__(self, "_calendars", {})
 
     @property
@@ -49,6 +53,10 @@ class Rules:
     def policy(self, branch: str, category: str, item_type: str) -> LoanPolicy:
         """The complete loan policy at a branch (see :mod:`sync.circulation.policy`)."""
         return self._policies.resolve(branch, category, item_type)
+
+    def room(self, branch: str, category: str) -> RoomPolicy:
+        """The complete rules of a branch's internet room (see :mod:`sync.circulation.room_policy`)."""
+        return self._rooms.resolve(branch, category)
 
     def calendar(self, branch: str) -> Calendar:
         """A branch's calendar with all it inherits."""

@@ -7,10 +7,11 @@ ends where the machine was started anew, where trust in the clock changed, where
 the uptime since the entry before disagree), and where a person confirmed the clock.
 
 Within its run an entry's instant is ``at`` plus the offset compared last before it, or first after it; where two
-offsets lie around it, its interval spans both. An offset within two minutes counts as none, and no instant is known
-better than that. A doubted clock can only be too early, so such an entry's interval reaches up to the next run with a
-clock that is believed, and has no end before there is one. A clock that was put forward may have been wrong before or
-after, so the intervals on both sides span the step.
+offsets lie around it, its interval spans both. Within one start of the machine uptime carries an offset into the next
+run: it is less there by what the clock was put forward. An offset within two minutes counts as none, and no instant is
+known better than that. A doubted clock can only be too early, so such an entry's interval reaches up to the next run
+with a clock that is believed, and has no end before there is one. A clock that was put forward and never compared may
+have been wrong before or after, so the intervals on both sides span the step.
 
 The sequence is stronger than any clock: what comes after a compared run happened after it, and what comes before a
 believed run happened before that, whatever the clocks said. An entry that its clock puts on the wrong side is moved to
@@ -64,7 +65,7 @@ class _Run:
     @property
     def measured(self) -> bool:
         """Whether headquarters or a person has looked at this clock."""
-        return self.confirmed or bool(self.samples) or (self.carried is not None and not self.trusted)
+        return self.confirmed or self.carried is not None or bool(self.samples)
 
     @property
     def believed(self) -> bool:
@@ -79,8 +80,6 @@ class _Run:
     def offset(self, seq: int) -> int:
         """What to add to an entry's time."""
         before, after = self.around(seq)
-        if before is not None and before is self.carried and self.trusted:
-            before = None  # the clock was set since
         sample = before or after
         return 0 if sample is None else sample[1]
 
@@ -103,17 +102,18 @@ class Timeline:
         self._last = 0
 
     def add(self, entry: Entry) -> int | None:
-        """Take an entry; answers the number from which on earlier entries have changed their places, ``None`` if
-        none has."""
+        """Take an entry; answers the number from which on earlier entries may have moved, ``None`` if none has."""
         if entry.seq <= self._last:
             return None
         at, run = to_ms(entry.at), self._runs[-1] if self._runs else None
         confirmed = isinstance(entry.event, ClockConfirmed)
-        step = self._step(run, entry, at)
+        jump = None if run is None else _jump(run, entry, at)
+        step = 0
+        if run is not None and run.trusted and entry.clock_trusted and jump is not None and jump > LEAST_SPREAD:
+            step = jump
         if run is None or confirmed or step or run.boot != entry.boot or run.trusted != entry.clock_trusted:
-            carried = None
-            if run is not None and run.boot == entry.boot and entry.boot and not confirmed:
-                carried = run.samples[-1] if run.samples else run.carried
+            told = None if run is None else run.samples[-1] if run.samples else run.carried
+            carried = None if told is None or jump is None else _sample(entry.seq, told[1] - jump, told[2])
             run = _Run(entry.seq, entry.boot, entry.clock_trusted, confirmed, at, at, entry.uptime_ms, step, carried)
             self._runs.append(run)
         elif isinstance(entry.event, ClockCompared):
@@ -124,8 +124,7 @@ class Timeline:
         self._last = entry.seq
         changed = None
         if isinstance(entry.event, ClockCompared):
-            offset, spread = entry.event.offset_ms, max(LEAST_SPREAD, entry.event.spread_ms)
-            run.samples.append((entry.seq, 0 if abs(offset) <= LEAST_SPREAD else offset, spread))
+            run.samples.append(_sample(entry.seq, entry.event.offset_ms, entry.event.spread_ms))
             changed = run.first if run.first < entry.seq else None
         before, self._bounds = self._bounds, self._look_around()
         self._firsts = [r.first for r in self._runs]
@@ -142,10 +141,7 @@ class Timeline:
         around = [s for s in (before, after) if s is not None]
         if around:
             low = min(at + s[1] - s[2] for s in around)
-            latest = max(at + s[1] + s[2] for s in around)
-            if run.trusted and not run.samples:
-                low, latest = min(low, at - LEAST_SPREAD), max(latest, at + LEAST_SPREAD)
-            high: int | None = latest
+            high: int | None = max(at + s[1] + s[2] for s in around)
         elif run.trusted:
             low, high = at - LEAST_SPREAD - run.step, at + LEAST_SPREAD + step_after
         else:
@@ -180,14 +176,6 @@ class Timeline:
         made._bounds, made._firsts = made._look_around(), [r.first for r in made._runs]
         return made
 
-    @staticmethod
-    def _step(run: _Run | None, entry: Entry, at: int) -> int:
-        """By how much the clock was put forward within a run of the machine; 0 where it only went on."""
-        if run is None or not entry.boot or run.boot != entry.boot or not (run.trusted and entry.clock_trusted):
-            return 0
-        step = (at - run.last_at) - (entry.uptime_ms - run.last_up)
-        return step if step > LEAST_SPREAD and entry.uptime_ms >= run.last_up else 0
-
     def _look_around(self) -> list[_Bounds]:
         runs = self._runs
         spans = [(r.first_at + r.offset(r.first), r.last_at + r.offset(self._end(n))) for n, r in enumerate(runs)]
@@ -218,3 +206,14 @@ class Timeline:
 
     def _end(self, index: int) -> int:
         return self._runs[index + 1].first - 1 if index + 1 < len(self._runs) else self._last
+
+
+def _sample(seq: int, offset: int, spread: int) -> _Sample:
+    return (seq, 0 if abs(offset) <= LEAST_SPREAD else offset, max(LEAST_SPREAD, spread))
+
+
+def _jump(run: _Run, entry: Entry, at: int) -> int | None:
+    """By how much the clock was put forward since a run's last entry; ``None`` where the uptime cannot tell."""
+    if not entry.boot or run.boot != entry.boot or entry.uptime_ms < run.last_up:
+        return None
+    return (at - run.last_at) - (entry.uptime_ms - run.last_up)

@@ -30,6 +30,7 @@ from sync.exchange.envelope import Road
 from sync.exchange.keyring import machine_hint, read_keys, read_pins
 from sync.exchange.messages import (
     NONCE_BYTES,
+    Answer,
     Contact,
     MessageRefused,
     OpenedReply,
@@ -174,10 +175,13 @@ class Caller:
         self, opened: OpenedReply, *, offset_ms: int | None = None, spread_ms: int | None = None
     ) -> Heard | MessageRefused:
         reply = opened.reply
-        known = self._view.standing_towards(self._place.hq).cursor
+        stands = self._view.standing_towards(self._place.hq)
+        known = stands.cursor
         if reply.since > known:
             return MessageRefused(Reason.EARLIER_MISSING, Side.HEADQUARTERS)
-        if reply.cursor > known:
+        # A history under our numbers that is not ours: nothing of ours is there by it, and nothing told on top of it fits.
+        ours = reply.answer is not Answer.FORK and self._view.is_ours(reply.logged, reply.head)
+        if ours and reply.cursor > known:
             with open_reference(self._home, command=self._command) as file:
                 take_changes(
                     file,
@@ -189,13 +193,13 @@ class Caller:
         return Heard(
             number=reply.now,
             fresh=offset_ms is not None,
-            answer=reply.answer.value,
+            answer=(reply.answer if ours else Answer.FORK).value,
             reason=reply.reason.value if reply.reason else None,
-            logged=reply.logged,
+            logged=reply.logged if ours else stands.after,
             safe=reply.safe,
             more=reply.more,
             resnapshot=reply.resnapshot,
-            snapshot=reply.snapshot,
+            snapshot=reply.snapshot if ours else None,
             slow_down_s=reply.slow_down_s,
             batch_limit=reply.batch_limit,
             upgrade=reply.upgrade,

@@ -94,7 +94,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     ``now`` is its clock in milliseconds of UTC. ``answer`` speaks of the events ``first`` to ``last`` of the contact's
     batch (both 0 without one), ``reason`` says why one was refused, ``want`` is the event that has to come next after a
     gap. ``logged``, ``safe`` and ``applied`` are the last events that headquarters has in its log, in a verified
-    backup, and in its projections. ``since`` and ``cursor`` are the places in the feed between which this reply tells
+    backup, and in its projections; ``head`` is the chain's hash after the first of them, by which a station sees that
+    they are its own and not those of a copy of it. ``since`` and ``cursor`` are the places in the feed between which this reply tells
     every change; ``more`` says that others wait, ``resnapshot`` that the station's cursor is too old for changes, and
     ``snapshot`` names one that is ready to be fetched. ``slow_down_s`` asks for so many seconds of silence,
     ``batch_limit`` for no larger batches, ``upgrade`` names the version to come to.
@@ -111,6 +112,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     first: Count = 0
     last: Count = 0
     logged: Count
+    head: Hash
     safe: Count
     applied: Count
     since: Count = 0

@@ -1,6 +1,6 @@
 """The rule-set from a station's own files into the reference, for a station that no headquarters rules.
 
-``rules.toml`` holds branches, policies, hours and closures; without it the rules that ship with the product hold.
+``rules.toml`` holds branches, policies, hours, closures and internet rooms; without it the rules that ship with the product hold.
 ``holidays.toml`` holds public holidays and the Saturdays worked in exchange, written by ``tramsach config holidays``
 from the ``holidays`` package and free to be edited: government announcements come after the package does
 (facts/vietnamese-and-screens.md, section 6). What ``rules.toml`` says of a day wins over it.
@@ -80,6 +80,7 @@ def unknown_branches(rules: Rules, source: str = RULES_FILE) -> Problems | None:
         *((f"hours[{n}].branch", row.branch) for n, row in enumerate(rules.hours)),
         *((f"closures[{n}].branch", row.branch) for n, row in enumerate(rules.closures)),
         *((f"extra_days[{n}].branch", row.branch) for n, row in enumerate(rules.extra_days)),
+        *((f"rooms[{n}].branch", row.branch) for n, row in enumerate(rules.rooms)),
     ]
     found = [
         Problem(key, Phrase(f"Không có đơn vị nào mang mã '{code}'.", f"There is no branch '{code}'."), source)

@@ -212,6 +212,11 @@ class Links:
         """The hash with which an epoch begins behind a number; ``None`` where none does."""
         return genesis(self.station, self.begins[seq]) if seq in self.begins else None
 
+    def hash_at(self, connection: sa.Connection, seq: int) -> bytes | None:
+        """The hash that the event behind a number is linked to; ``None`` for what was pruned or never written."""
+        found = self.genesis_behind(seq) or connection.execute(_HASH_AT, {"seq": seq}).scalar()
+        return self.horizon[1] if found is None and seq == self.horizon[0] else found
+
     @property
     def last_epoch_begins(self) -> int:
         """The number behind which the epoch of today begins."""
@@ -296,6 +301,13 @@ class LedgerView:
         with self._readable.read() as connection:
             return self._read_head(connection)
 
+    def is_ours(self, seq: int, head: bytes) -> bool:
+        """Whether a history whose chain stands at ``head`` after event ``seq`` is this ledger's own, as far as the ledger
+        still goes back."""
+        with self._readable.read() as connection:
+            links = Links.read(connection, self.station)
+            return seq < links.horizon[0] or links.hash_at(connection, seq) == head
+
     def outgoing(self, after: int, *, limit: int = 500, size: int = 256_000) -> Outgoing | None:
         """The events behind a number, at most so many and so many bytes (one at least); ``None`` where there is none.
 
@@ -303,9 +315,7 @@ class LedgerView:
         """
         with self._readable.read() as connection:
             links = Links.read(connection, self.station)
-            previous = links.genesis_behind(after) or connection.execute(_HASH_AT, {"seq": after}).scalar()
-            if previous is None and after == links.horizon[0]:
-                previous = links.horizon[1]
+            previous = links.hash_at(connection, after)
             if previous is None or after < links.last_epoch_begins:
                 raise StoreError(
                     Phrase(

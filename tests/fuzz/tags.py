@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from drivers import isil, iso15962, iso28560_2, iso28560_3, library_tag, rfid501, tag_models
+from drivers.codec import crc_ccitt_false
 from drivers.iso15693 import reverse_blocks
 from drivers.library_tag import (
     DamagedTag,
@@ -17,6 +18,7 @@ from drivers.library_tag import (
     LibraryTag,
     Oid,
     TagModel,
+    TagWarning,
     Unfit,
     Usage,
 )
@@ -93,15 +95,28 @@ def _rewritten(
         again = decode(written)
         assert isinstance(again, LibraryTag), again
         assert not again.warnings
+        if TagWarning.ELEMENT_UNREADABLE in tag.warnings:  # what has no text may have one in another compaction
+            again, tag = replace(again, elements=()), replace(tag, elements=())
         assert _said(again) == _said(tag)
 
     return feed
 
 
 def _said(tag: LibraryTag) -> LibraryTag:
-    """A tag without what the writer decides for itself: what is odd, the order, and what is made of the rest."""
-    kept = (one for one in tag.elements if one.oid not in {Oid.CONTENT_PARAMETER, Oid.SET_INFORMATION})
-    return replace(tag, warnings=(), elements=tuple(sorted(kept, key=lambda one: one.oid)))
+    """A tag without what the writer decides for itself: what is odd, the order, and the elements made of the rest."""
+    kept = sorted((one for one in tag.elements if one.oid > Oid.TYPE_OF_USAGE), key=lambda one: one.oid)
+    return replace(tag, warnings=(), elements=tuple(kept))
+
+
+def _fixed(data: bytes) -> None:
+    """As it is, and with its CRC put right: over 34 bytes, or over 32, or without their padding."""
+    _rewritten(iso28560_3.decode, iso28560_3.encode)(data)
+    if len(data) >= iso28560_3.BASIC:
+        checked = data[:19] + data[21 : iso28560_3.BASIC]
+        for length in (len(checked), iso28560_3.SHORT_BASIC - 2):
+            for padding in (b"", b"\0\0"):
+                crc = crc_ccitt_false(checked[:length] + padding).to_bytes(2, "little")
+                _rewritten(iso28560_3.decode, iso28560_3.encode)(data[:19] + crc + data[21:])
 
 
 def _objects(data: bytes) -> None:
@@ -161,7 +176,9 @@ def _from_parts(data: bytes) -> None:
         usage=draw.choice(*Usage, None),
         extensions=tuple(ExtensionBlock(draw.byte() << 8, draw.piece()) for _ in range(draw.byte() % 3)),
         elements=tuple(
-            Element(draw.choice(*Oid), *(draw.choice((draw.piece().decode("utf-8", "replace"), b""), (None, draw.piece()))))
+            Element(
+                draw.choice(*Oid), *(draw.choice((draw.piece().decode("utf-8", "replace"), b""), (None, draw.piece())))
+            )
             for _ in range(draw.byte() % 6)
         ),
     )
@@ -183,11 +200,16 @@ def _from_parts(data: bytes) -> None:
             assert (again.parts_in_item, again.part_number) == (tag.parts_in_item, tag.part_number)
 
 
+def _element(draw: Draw) -> Element:
+    oid, content = draw.choice(*Oid), draw.piece()
+    return Element(oid, None, content) if draw.byte() & 1 else Element(oid, content.decode("utf-8", "replace"))
+
+
 _MODULES: Final = (tag_models, iso28560_3, iso28560_2, rfid501, iso15962, isil, library_tag)
 
 TARGETS: Final = (
     Target("tag", _any_model, _MODULES, _written, 60),
-    Target("iso28560-3", _rewritten(iso28560_3.decode, iso28560_3.encode), (iso28560_3, isil), _written, 60),
+    Target("iso28560-3", _fixed, (iso28560_3, isil), _written, 60),
     Target("iso28560-2", _rewritten(iso28560_2.decode, iso28560_2.encode), (iso28560_2, iso15962, isil), _written, 60),
     Target("tag-to-write", _from_parts, (iso28560_2, iso28560_3, iso15962, isil, library_tag), share=20),
     Target("iso15962", _objects, (iso15962,), _written, 40),

@@ -58,7 +58,7 @@ class Defect:
 
 
 class Watch:
-    """Feeds one target, and tells each kind of defect once: by the error and the line of the house that it came from."""
+    """Feeds one target, and tells each kind of defect once: the same error out of the same line of the house."""
 
     def __init__(self, target: Target, found: Path, tell: Callable[[Defect], None]) -> None:
         """Inputs that break the target are saved in the folder ``found``."""
@@ -76,7 +76,7 @@ class Watch:
             self._target.feed(data)
             grown = (_peak() - self._most) // _UNITS
             if grown > MEGABYTES:
-                raise TooMuch(f"{grown} MB for {len(data)} bytes")  # noqa: TRY301 - told as all others are
+                raise TooMuch(f"{grown} MB for {len(data)} bytes")
         except (Exception, TooSlow) as error:  # noqa: BLE001 - whatever it is, it is what is looked for
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             self._note(data, error)

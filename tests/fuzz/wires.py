@@ -24,9 +24,12 @@ from drivers.codes import CheckDigit, Code, CodeForm, CodeRules, Ignored, LineEn
 from drivers.devices import DeviceError, NoAnswer, PrintOutcome, Raster, WireError
 from drivers.iso15693 import UID_LENGTH, SystemInformation
 from drivers.keyboard_wedge import PAUSE, Typed, WedgeCollector
+from drivers.simulators import bibliotheca as bibliotheca_simulator
 from drivers.simulators import cards
+from drivers.simulators import feig as feig_simulator
 from drivers.simulators import pn532 as pn532_simulator
 from drivers.simulators import printer as printer_simulator
+from drivers.simulators import rl866 as rl866_simulator
 from drivers.simulators.bibliotheca import BibliothecaReader
 from drivers.simulators.feig import FeigReader
 from drivers.simulators.field import Field, VirtualTag
@@ -86,7 +89,6 @@ def _feig_frames() -> Iterable[bytes]:
     for advanced in (False, True):
         yield feig.Frame(0, feig.ISO_HOST, b"\0\x01\x03\x00" + _UID, advanced).encode()
         yield feig.Frame(0xFF, feig.GET_SOFTWARE_VERSION, b"", advanced).encode()
-    yield feig.Frame(0, feig.ISO_HOST, bytes(300)).encode()
 
 
 def _bibliotheca_frames() -> Iterable[bytes]:
@@ -102,7 +104,7 @@ def _rl866_frames() -> Iterable[bytes]:
 def _pn532_frames() -> Iterable[bytes]:
     yield bytes.fromhex("0000FF00FF00")
     yield pn532_simulator.frame_of(b"\xd5\x03\x32\x01\x06\x07")
-    yield pn532_simulator.frame_of(b"\xd5\x41" + bytes(280))
+    yield pn532_simulator.frame_of(b"\xd5\x41" + bytes(260))
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
@@ -139,6 +141,7 @@ def _pad(protocol: TagProtocol, reply: Callable[[bytes, Draw], bytes]) -> Callab
 
         while draw:
             first, count = draw.byte(), draw.byte() % protocol.most_blocks + 1
+            first = min(first, 0x100 - count)
             match draw.byte() % 11:
                 case 0:
                     _carry_out(protocol.hello(), answer)
@@ -249,13 +252,34 @@ def _rl866_request(draw: Draw) -> bytes:
 def _with_uid(draw: Draw, at: int, most: int = 255) -> bytes:
     put = draw.byte() & 1
     data = draw.piece(most)
-    return data[:at] + _UID + data[at:] if put else data
+    return data[:at] + (_UID[::-1] if most < 255 else _UID) + data[at:] if put else data
 
 
-def _hosts_say() -> Iterable[bytes]:
-    yield bytes((0xFF, feig.ISO_HOST, 0, 2, 1, 0, 0))
-    yield bytes((0, bibliotheca.INIT, 0, 2, 0, 0x11))
-    yield bytes((2, 0, 0, 0, 0, 2, 0x31, 0, 1, 0, 9, 0x32, 0, 0, 0, 9, 1))
+def _feig_hosts() -> Iterable[bytes]:
+    for data in (b"\x01\0", b"\x23\x01\0\4", b"\x2b\x01", b"\x27\x01\x07", b"\x24\x01\0\1\4abcd"):
+        yield bytes((0xFF, feig.ISO_HOST, 1, len(data))) + data + b"\0"
+    yield bytes((0xFF, feig.GET_SOFTWARE_VERSION, 0, 0, 1))
+
+
+def _bibliotheca_hosts() -> Iterable[bytes]:
+    begin = bytes((1, bibliotheca.INIT, 0, 2, 0, 0x11))
+    for command, data in (
+        (bibliotheca.READ, b"\0\4\x0c"),
+        (bibliotheca.WRITE, b"\0\1\0abcd"),
+        (bibliotheca.GET_AFI, b""),
+        (bibliotheca.TAG_INFORMATION, b"\x0f"),
+    ):
+        yield begin + bytes((0, command, 1, len(data))) + data
+    yield begin + bytes((0, bibliotheca.INVENTORY, 0, 2, 0, 5))
+
+
+def _rl866_hosts() -> Iterable[bytes]:
+    begin = b"\0\2\0\0"
+    connect = b"\0\0\1\6" + bytes((rl866.CONNECT, 0, rl866.ISO15693, 0, 1 + UID_LENGTH, rl866.ADDRESSED))
+    for data in (b"\3\0\0\0\0\4\0", b"\4\0\0\0\1\0abcd", b"\6\0\7", b"\x0a\0", b"\x0f\0"):
+        access = bytes((rl866.ACCESS, 1, len(data))) + data
+        yield begin + connect + b"\0\1\0" + bytes((len(access),)) + access
+    yield begin + b"\0\0\0\2" + bytes((rl866.INVENTORY, 0))
 
 
 # --- codes ------------------------------------------------------------------------------------------------------------
@@ -274,7 +298,9 @@ def _code_form(draw: Draw) -> tuple[CodeForm, CodeRules]:
         ascii_only=not style & 16,
     )
     rules = CodeRules(
-        patron_prefix="TV" if style & 32 else "", item_prefix="T" if style & 32 else "", check_digit=draw.choice(*CheckDigit)
+        patron_prefix="TV" if style & 32 else "",
+        item_prefix="T" if style & 32 else "",
+        check_digit=draw.choice(*CheckDigit),
     )
     return form, rules
 
@@ -325,6 +351,8 @@ def _line(data: bytes) -> None:
             assert b"|" not in line or (len(text) == 12 and text.isascii() and text.isdigit())
         case None:
             assert not line.strip()
+        case Ignored():
+            assert line.strip()
 
 
 def _citizen(data: bytes) -> None:
@@ -345,7 +373,7 @@ def _wedge(data: bytes) -> None:
     """Every key that was typed is handed on, in order; none is held for ever, and no Enter is in a code."""
     draw = Draw(data)
     collector = WedgeCollector(*_code_form(draw))
-    clock, pressed, typed = 0.0, [], []
+    clock, pressed, typed = 0.0, list[str](), list[str]()
     while draw:
         step, key = draw.byte(), chr(draw.byte() | draw.byte() % 2 << 8)
         clock += step / (2000 if step < 0xF0 else 100)
@@ -576,9 +604,14 @@ TARGETS: Final = (
     Target("feig-commands", _pad(feig.Feig(), _feig_reply), (feig,), share=40),
     Target("bibliotheca-commands", _bibliotheca_commands, (bibliotheca,), share=40),
     Target("rl866-commands", _rl866_commands, (rl866,), share=40),
-    Target("feig-simulator", _simulated(FeigReader, _feig_request), (feig,), _hosts_say, 10),
-    Target("bibliotheca-simulator", _simulated(BibliothecaReader, _bibliotheca_request), (bibliotheca,), _hosts_say, 10),
-    Target("rl866-simulator", _simulated(Rl866Reader, _rl866_request), (rl866,), _hosts_say, 10),
+    Target("feig-simulator", _simulated(FeigReader, _feig_request), (feig, feig_simulator), _feig_hosts),
+    Target(
+        "bibliotheca-simulator",
+        _simulated(BibliothecaReader, _bibliotheca_request),
+        (bibliotheca, bibliotheca_simulator),
+        _bibliotheca_hosts,
+    ),
+    Target("rl866-simulator", _simulated(Rl866Reader, _rl866_request), (rl866, rl866_simulator), _rl866_hosts),
     Target("scanner", _scanner, (barcodes, codes, citizen_card), _lines, 40),
     Target("line", _line, (codes, citizen_card), _lines, 40),
     Target("citizen-card", _citizen, (citizen_card,), lambda: (_CITIZEN,), 20),

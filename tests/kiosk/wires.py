@@ -94,8 +94,10 @@ class Kiosk:
         hands: Hands | None = None,
         clock: Clock | None = None,
         look: Callable[[View], None] = lambda _view: None,
+        connect: Callable[[str], Pad] | None = None,
     ) -> None:
-        self._pad = pad
+        """The pad is the simulated one over TCP, or whatever ``connect`` opens."""
+        self._connect = partial(open_pad, url=pad.url) if pad else connect
         self._hands = hands or Hands()
         self._look = look
         self.views: list[View] = []
@@ -104,12 +106,12 @@ class Kiosk:
         self._supervisor = Supervisor(self.session.post, first_retry=0.005, longest_retry=0.02)
 
     def __enter__(self) -> Self:
-        pad = supervised_pad(self._supervisor, self._pad.url) if self._pad else self._hands.pad
+        pad = self._supervisor.add(SETUP.pad, self._connect) if self._connect else self._hands.pad
         hands = self._hands
         self.session.begin(Hands(pad, hands.printer, hands.render, hands.play, hands.staff_pin))
         for device in (SETUP.reader, SETUP.printer):
             self.session.post(DeviceBack(device, Identity()))
-        wanted = {SETUP.reader, SETUP.printer} | ({SETUP.pad} if self._pad else set())
+        wanted = {SETUP.reader, SETUP.printer} | ({SETUP.pad} if self._connect else set())
         self.until(lambda state: state.tick is not None and wanted <= {d.name for d in state.devices if d.well})
         return self
 
@@ -132,8 +134,15 @@ class Kiosk:
 
     def until(self, holds: Callable[[State], bool]) -> State:
         """Wait for the flow to come to a state, and for the screen to have been told of it."""
+        return self._wait(lambda state: holds(state) and self.views[-1:] == [view(state)])
+
+    def until_true(self, holds: Callable[[], bool]) -> None:
+        """Wait for something outside the flow."""
+        self._wait(lambda _state: holds())
+
+    def _wait(self, holds: Callable[[State], bool]) -> State:
         deadline = time.monotonic() + PATIENCE
-        while not (holds(state := self.session.state) and self.views[-1:] == [view(state)]):
+        while not holds(state := self.session.state):
             if self.session.failed is not None:
                 raise AssertionError("the session has ended") from self.session.failed
             if time.monotonic() > deadline:

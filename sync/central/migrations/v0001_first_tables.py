@@ -114,6 +114,7 @@ def upgrade() -> None:
         sa.Column("applied", whole, nullable=False),
         sa.Column("safe", whole, nullable=False),
         sa.Column("hint", sa.Text, nullable=False, server_default=""),
+        sa.Column("seen_hint", sa.Text, nullable=False, server_default=""),
         sa.Column("version", sa.Text, nullable=False, server_default=""),
         sa.Column("enrolled_at", whole, nullable=False),
         sa.Column("contact_at", whole),

@@ -510,7 +510,8 @@ class World:
     def _checkout(self, visit: int, item: str, card: str, parts_seen: int | None) -> m.CheckedOut:
         blocks = tuple(self._objections(item, card, parts_seen))
         if blocks:
-            return m.CheckedOut(visit, item, Refused(blocks), _title(item), self._loan(item))
+            to_secure = item in self.repairs and item not in self.loans
+            return m.CheckedOut(visit, item, Refused(blocks), _title(item), self._loan(item), to_secure)
         entry = self._record("checkout", item)
         self._of_visit(visit).lent.add(item)
         self.loans[item], self.due[item] = card, DUE
@@ -601,7 +602,7 @@ class World:
         return Account(card, READERS.get(card), lines, ((hold, _title("HELD")),), (), NOW)
 
     def _found(self, visit: int, item: str) -> m.ItemFound:
-        return m.ItemFound(visit, item, ITEMS.get(item), _title(item), self._loan(item), item in self.repairs)
+        return m.ItemFound(visit, item, ITEMS.get(item), _title(item), self._loan(item), item in self.repairs and item not in self.loans)
 
     def _loan(self, item: str) -> Loan | None:
         if item not in self.loans:

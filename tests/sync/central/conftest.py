@@ -1,4 +1,4 @@
-"""Headquarters' database for tests: the embedded one in a folder, and a real PostgreSQL, one server per test process."""
+"""Headquarters' database for tests: the embedded one in a folder, and a real PostgreSQL, one per test process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -53,24 +53,19 @@ def server() -> Iterator[Server]:
     with warnings.catch_warnings():
         # It would like a folder for sockets of the account, which a plain test machine has none of.
         warnings.simplefilter("ignore")
-        import pgserver  # noqa: PLC0415
+        from pgserver import postgres_server  # noqa: PLC0415
 
         folder = tempfile.mkdtemp(prefix="tramsach-postgresql-")
-        started = pgserver.get_server(folder, cleanup_mode="delete")
+        started = postgres_server.PostgresServer(Path(folder), cleanup_mode="delete")
     try:
         yield Server(sa.make_url(started.get_uri()))
     finally:
         started.cleanup()
 
 
-Fresh = Callable[[], Database]
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def fresh(request: pytest.FixtureRequest) -> Iterator[Callable[[], str | Path]]:
     """Gives the address of an empty headquarters, a new one at each call."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
         if request.param == "postgresql":
             server: Server = request.getfixturevalue("server")

@@ -1,4 +1,4 @@
-"""Headquarters' database on both sides: built, owned, upgraded, told apart; what it refuses, it refuses in a sentence."""
+"""Headquarters' database on both sides: built, owned, upgraded; what it refuses, it refuses in a sentence."""
 
 from __future__ import annotations
 
@@ -43,9 +43,13 @@ def test_what_was_written_is_there_after_opening_again(fresh: ADDRESS) -> None:
 
 
 def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:
-    with pytest.raises(LookupError), database.begin() as connection:
-        bulk.insert(connection, tables.forgotten, [(b"x", 1)])
-        raise LookupError
+    def fail() -> None:
+        with database.begin() as connection:
+            bulk.insert(connection, tables.forgotten, [(b"x", 1)])
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
     with database.read() as connection:
         assert connection.execute(sa.select(tables.forgotten)).all() == []
 
@@ -170,12 +174,16 @@ def test_a_database_that_is_not_there_is_told(server: Server) -> None:
 
 
 def test_an_account_without_rights_is_told(server: Server) -> None:
+    def look_as_nobody(database: Database) -> None:
+        with database.begin() as connection:
+            connection.exec_driver_sql("SET LOCAL ROLE nobody_in_particular")
+            connection.execute(sa.select(tables.identity))
+
     with server.database() as address, Database.open(address) as database:
         with database.begin() as connection:
             connection.exec_driver_sql("CREATE ROLE nobody_in_particular")
-        with pytest.raises(errors.DatabaseForbidden, match="42501"), database.begin() as connection:
-            connection.exec_driver_sql("SET LOCAL ROLE nobody_in_particular")
-            connection.execute(sa.select(tables.identity))
+        with pytest.raises(errors.DatabaseForbidden, match="42501"):
+            look_as_nobody(database)
 
 
 def test_a_connection_that_breaks_off_is_told_and_the_next_one_works(server: Server) -> None:

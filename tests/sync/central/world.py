@@ -24,7 +24,7 @@ HQ = "HQ-TN"
 #: Monday 1 March 2027, nine in the morning at the library.
 MORNING = datetime(2027, 3, 1, 2, tzinfo=UTC)
 NOW = ev.to_ms(MORNING)
-HOUR, DAY = 3_600_000, 86_400_000
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
 
 def keys_of(name: str) -> Keys:
@@ -78,16 +78,21 @@ class Station:
         return self.write(ev.CheckedOut(item, loan, "book", self.branch, "take_home", due, "r1", "adult", hold=hold))
 
     def checkin(self, item: str, loan: str | None, *, late_days: int = 0) -> int:
+        """Take an item back."""
         return self.write(ev.CheckedIn(item, self.branch, loan, "r1", late_days))
 
     def renew(self, item: str, loan: str, *, days: int = 30, carried: Mapping[str, object] | None = None) -> int:
+        """Let a loan run longer."""
         more = dict(carried or {})
         return self.write(
             ev.Renewed(item, loan, self.at + days * DAY, self.at + 15 * DAY, 1, "r1", **more)  # type: ignore[arg-type]
         )
 
-    def batch(self, first: int = 1, last: int | None = None, *, hq: str = HQ, keys: Keys | None = None) -> bytes:
-        """The batch of some of its events."""
+    def batch(
+        self, first: int | None = None, last: int | None = None, *, hq: str = HQ, keys: Keys | None = None
+    ) -> bytes:
+        """The batch of some of its events, of all where nothing is said."""
+        first = self.begins + 1 if first is None else first
         until = self.last if last is None else last
         records = self.records[first - 1 - self.begins : until - self.begins]
         tokens = {token for record in records for token in _tokens(record)}

@@ -10,7 +10,7 @@ from sync.circulation.copies import Closing, CopyLoan, Custody
 from sync.circulation.custody import extend, fold
 from sync.circulation.events import Event
 from sync.circulation.exceptions import ExceptionKind, Resolution, StaffException
-from sync.circulation.facts import in_order
+from sync.circulation.facts import in_order, overlap
 from sync.circulation.timeline import LEAST_SPREAD
 from tests.sync.circulation.one_copy import (
     DAY,
@@ -119,6 +119,7 @@ def test_the_fee_of_an_inferred_return_waits_for_staff() -> None:
     )
     assert closings(made) == {"T1": "inferred", "T2": "checkin"}
     assert kinds(made) == ["fee_in_doubt", "missed_return"]
+    assert next(x.doubt for x in made.exceptions if x.fee) == "inferred"
 
 
 def test_lent_at_two_places_at_once_is_not_guessed() -> None:
@@ -315,6 +316,13 @@ def test_a_carried_loan_meets_other_loans_where_it_was_made() -> None:
     assert loan(made, "T1").idle_renewals == 1
 
 
+@pytest.mark.parametrize("h", [8 - 4 * MOMENT, 8 + 4 * MOMENT])
+def test_a_carried_loan_was_made_within_two_minutes_of_what_is_said(h: float) -> None:
+    assert kinds(history(renew("A", 24, "T1", made=8), out("B", h, "T2"))) == ["ambiguous_custody"]
+    far = h + (h - 8) / 100
+    assert kinds(history(renew("A", 24, "T1", made=8), out("B", far, "T2"))) == ["missed_return"]
+
+
 def test_a_renewal_of_an_unknown_loan_waits_for_its_checkout() -> None:
     said = facts(renew("A", 9, "T1"), out("B", 8, "T1"))
     assert fold(ITEM, said[:1]).loans == ()
@@ -469,6 +477,16 @@ def test_a_fee_for_days_that_were_late_stands() -> None:
     assert kinds(made) == []
 
 
+def test_days_late_are_days_of_the_library() -> None:
+    due_at_midnight, half_past = 24 - 1 / 3600, 24.5
+    made = history(
+        out("A", 8, "T1", days=(due_at_midnight - 8) / 24),
+        back("A", half_past, "T1", late=1),
+        fee("A", half_past, "T1"),
+    )
+    assert kinds(made) == []
+
+
 def test_a_fee_is_in_doubt_when_a_renewal_made_elsewhere_was_not_known_at_the_desk() -> None:
     made = history(
         out("A", 8, "T1"), back("A", DUE + 72, "T1", late=3), fee("A", DUE + 72, "T1"), renew("B", DUE - 5, "T1", 1)
@@ -533,6 +551,19 @@ def test_an_epoch_goes_on_where_the_one_before_ended() -> None:
     assert [f.ref for f in ordered] == ["A.1.1", "A.2.2"]
 
 
+def test_a_return_by_a_slow_clock_waits_for_its_checkout_and_contradicts_nothing() -> None:
+    ordered, tangled = in_order(facts(out("A", 12, "T1"), back("B", 8, "T1"), out("C", 10, "T0")))
+    assert [f.station for f in ordered] == ["C", "A", "B"]
+    assert not tangled
+
+
+@pytest.mark.parametrize(("apart", "open_order"), [(4, True), (4.001, False)])
+def test_two_facts_overlap_as_much_as_each_other(apart: float, open_order: bool) -> None:
+    one, other = facts(back("A", 8), back("B", 8 + apart * MOMENT))
+    assert overlap(one, other) is overlap(other, one) is open_order
+    assert not overlap(one, replace(other, station="A"))
+
+
 def test_facts_that_contradict_each_other_still_come_out_always_the_same() -> None:
     # Each names a loan that the other made later.
     said = facts(back("A", 8, "T2"), out("A", 9, "T1"), back("B", 8, "T1"), out("B", 9, "T2"))
@@ -549,6 +580,13 @@ def test_the_same_fact_twice_counts_once() -> None:
     assert fold(ITEM, said + said) == fold(ITEM, said)
     for again in said:
         assert extend(ITEM, fold(ITEM, said).custody, again) is None
+
+
+def test_nothing_of_a_reader_is_shown_or_kept() -> None:
+    told = facts(out("A", 8, "T1", "R1"), out("B", 12, "T2", "R2"), out("C", 20, "T3", "R2"))
+    made = fold(ITEM, told)
+    kept = [made.custody.to_values(), *(x.to_values() for x in made.loans), *(x.to_values() for x in made.exceptions)]
+    assert not any(reader in text for reader in ("R1", "R2") for text in (repr(told), repr(made), json.dumps(kept)))
 
 
 def test_two_checkouts_under_one_token_are_one_loan() -> None:
@@ -585,6 +623,12 @@ def test_the_common_case_needs_no_other_facts() -> None:
         assert step is not None
         custody = step.custody
         assert custody == fold(ITEM, told[:n]).custody
+
+
+def test_the_widest_doubt_of_a_station_is_remembered() -> None:
+    told = facts(out("A", 8, "T1").within(10), renew("A", 9, "T1"), back("B", 12, "T1"))
+    assert extend(ITEM, fold(ITEM, told[:1]).custody, told[1]) is not None
+    assert extend(ITEM, fold(ITEM, told[:2]).custody, told[2]) is None
 
 
 def test_a_fee_added_alone_comes_with_its_doubt() -> None:

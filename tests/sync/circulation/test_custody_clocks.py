@@ -96,6 +96,21 @@ def test_an_offset_within_two_minutes_counts_as_none(hours: float) -> None:
     assert station.places() == [around(8), around(9)]
 
 
+def test_an_offset_at_the_beginning_moves_nothing() -> None:
+    assert Station().write(8, compared(6)) is None
+
+
+def test_a_clock_found_to_be_ahead_moves_what_an_earlier_run_said_as_well() -> None:
+    station = Station()
+    station.write(8)
+    station.write(9)
+    station.start_anew(10)
+    station.write(10)
+    assert station.write(11, compared(-6)) == 1  # so the run before was ahead too
+    assert [place.at for place in station.places()] == [hour(4), hour(4), hour(4), hour(5)]
+    assert station.place(1).latest == hour(4) + LEAST_SPREAD
+
+
 def test_a_wide_doubt_in_an_offset_is_kept() -> None:
     station = Station()
     station.write(8, compared(6, 20 * 60_000))
@@ -160,13 +175,34 @@ def test_a_clock_that_loses_its_trust_within_a_boot_keeps_its_offset() -> None:
     assert station.place(2) == around(15)
 
 
-def test_a_clock_that_was_set_within_a_boot_loses_its_offset() -> None:
+@pytest.mark.parametrize("wrong", [0, 36, -5])
+def test_a_clock_that_is_set_within_a_boot_is_wrong_by_so_much_less(wrong: float) -> None:
     station = Station()
     station.write(8, compared(72), doubted=True)
+    station.write(81 - wrong, up=9)
+    station.write(82 - wrong, up=10)
+    assert (station.place(2), station.place(3)) == (around(81), around(82))
+
+
+def test_a_clock_that_was_never_compared_is_believed_once_it_is_set() -> None:
+    station = Station()
+    station.write(8, doubted=True)
     station.write(81, up=9)
-    assert station.place(2).at == hour(81)
-    assert station.write(82, compared(0), up=10) == 2
-    assert station.place(3) == around(82)
+    assert station.place(2) == around(81)
+
+
+def test_a_compared_clock_that_is_put_forward_leaves_no_doubt() -> None:
+    station = Station()
+    station.write(8, compared(6))
+    station.write(15, up=9)
+    assert station.places() == [around(14), around(15)]
+
+
+def test_uptime_that_begins_anew_says_nothing_of_the_clock() -> None:
+    station = Station()
+    station.write(8)
+    station.write(20, up=1)  # a boot that calls itself the same
+    assert station.places() == [around(8), around(20)]
 
 
 # --- a clock that was put forward, and people -------------------------------------------------------------------------
@@ -227,6 +263,41 @@ def test_what_comes_after_a_compared_run_happened_after_it() -> None:
     station.start_anew(30)
     station.write(30, compared(0))
     assert station.place(2).latest == hour(30) + LEAST_SPREAD
+
+
+def test_the_latest_of_several_compared_runs_is_the_border() -> None:
+    station = Station()
+    for h in (8, 20):
+        station.start_anew(h)
+        station.write(h, compared(6))
+    station.start_anew(21)
+    station.write(21)
+    assert station.place(3).at == hour(26)
+
+
+def test_a_clock_ahead_was_wrong_at_most_since_the_last_word_that_fits() -> None:
+    station = Station()
+    for h in (1, 5, 8):
+        station.start_anew(h)
+        station.write(h)
+    station.write(8.5, up=0.5)
+    station.start_anew(9)
+    station.write(10 * YEAR)
+    station.write(10, CONFIRMED)
+    assert station.place(5) == Placed(hour(10), hour(8.5) - LEAST_SPREAD, hour(10) + LEAST_SPREAD)
+    assert [place.at for place in station.places()[:4]] == [hour(h) for h in (1, 5, 8, 8.5)]
+
+
+def test_only_the_runs_on_both_sides_of_a_step_are_in_doubt() -> None:
+    station = Station()
+    station.write(8)
+    station.write(15, up=9)
+    station.start_anew(20)
+    station.write(20)
+    station.write(21, up=1)
+    assert station.place(1).latest == hour(14) + LEAST_SPREAD
+    assert station.place(2).latest == hour(15) + LEAST_SPREAD
+    assert (station.place(3), station.place(4)) == (around(20), around(21))
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------

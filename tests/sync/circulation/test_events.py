@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 
 from sync.circulation import events as ev
 from sync.circulation.clock import Moment, Reading
-from sync.circulation.events import TYPES, Entry, Event, EventError, Unknown, decode, encode, entry, from_ms, to_ms
+from sync.circulation.events import (
+    TYPES,
+    Entry,
+    Event,
+    EventError,
+    Unknown,
+    decode,
+    encode,
+    entry,
+    from_ms,
+    to_ms,
+    tokens,
+)
 
 AT = datetime(2027, 3, 2, 2, 0, 0, 5000, tzinfo=UTC)
 
@@ -109,6 +121,77 @@ GOLDEN: list[tuple[Event, str, str]] = [
     (ev.LoanClosed("TN.1", "a1"), "loan_closed", '{"item":"TN.1","loan":"a1"}'),
     (ev.LoanClosed("TN.1", "a1", "on_shelf"), "loan_closed", '{"item":"TN.1","loan":"a1","reason":"on_shelf"}'),
     (ev.FeeRefunded("f1", 1000), "fee_refunded", '{"amount":1000,"fee":"f1"}'),
+    (
+        ev.SeatTaken("00ff", "05", "TN", 9, "r4"),
+        "seat_taken",
+        '{"branch":"TN","ends_at":9,"rules":"r4","seat":"05","visit":"00ff"}',
+    ),
+    (
+        ev.SeatTaken("00ff", "05", "TN", 9, "r4", "thiếu nhi", "child", 12),
+        "seat_taken",
+        (
+            '{"branch":"TN","category":"thiếu nhi","ends_at":9,"group":"child","number":12,"rules":"r4","seat":"05",'
+            '"visit":"00ff"}'
+        ),
+    ),
+    (
+        ev.SeatMoved("00ff", "05", "06", 9),
+        "seat_moved",
+        '{"ends_at":9,"seat":"05","to":"06","visit":"00ff"}',
+    ),
+    (ev.SeatExtended("00ff", "05", 9), "seat_extended", '{"ends_at":9,"seat":"05","visit":"00ff"}'),
+    (
+        ev.SeatExtended("00ff", "05", 9, 600),
+        "seat_extended",
+        '{"added":600,"ends_at":9,"seat":"05","visit":"00ff"}',
+    ),
+    (
+        ev.SeatLeft("00ff", "05", "TN", 9, 1800, "done"),
+        "seat_left",
+        '{"branch":"TN","ended_at":9,"outcome":"done","seat":"05","seconds":1800,"visit":"00ff"}',
+    ),
+    (
+        ev.SeatLeft("00ff", "05", "TN", 9, 1800, "time", "muon"),
+        "seat_left",
+        '{"branch":"TN","category":"muon","ended_at":9,"outcome":"time","seat":"05","seconds":1800,"visit":"00ff"}',
+    ),
+    (ev.QueueJoined("00ff", 12, "TN"), "queue_joined", '{"branch":"TN","number":12,"visit":"00ff"}'),
+    (
+        ev.QueueJoined("00ff", 12, "TN", "muon", "grown"),
+        "queue_joined",
+        '{"branch":"TN","category":"muon","group":"grown","number":12,"visit":"00ff"}',
+    ),
+    (ev.QueueCalled("00ff", "05", 9), "queue_called", '{"seat":"05","until_at":9,"visit":"00ff"}'),
+    (ev.QueueReturned("00ff"), "queue_returned", '{"visit":"00ff"}'),
+    (ev.QueueLeft("00ff", "lapsed"), "queue_left", '{"outcome":"lapsed","visit":"00ff"}'),
+    (
+        ev.SeatReserved("00ff", "05", 7, 8, 9),
+        "seat_reserved",
+        '{"ends_at":9,"seat":"05","starts_at":7,"until_at":8,"visit":"00ff"}',
+    ),
+    (
+        ev.SeatReserved("00ff", "05", 7, 8, 9, "muon", "grown"),
+        "seat_reserved",
+        '{"category":"muon","ends_at":9,"group":"grown","seat":"05","starts_at":7,"until_at":8,"visit":"00ff"}',
+    ),
+    (ev.ReservationEnded("00ff", "lapsed"), "reservation_ended", '{"outcome":"lapsed","visit":"00ff"}'),
+    (ev.RoomBooked("b1", 7, 9), "room_booked", '{"booking":"b1","ends_at":9,"starts_at":7}'),
+    (
+        ev.RoomBooked("b1", 7, 9, ("01", "02")),
+        "room_booked",
+        '{"booking":"b1","ends_at":9,"seats":["01","02"],"starts_at":7}',
+    ),
+    (ev.BookingCancelled("b1"), "booking_cancelled", '{"booking":"b1"}'),
+    (
+        ev.ClassSeated("00ff", "TN", ("01", "02"), 9),
+        "class_seated",
+        '{"branch":"TN","ends_at":9,"seats":["01","02"],"visit":"00ff"}',
+    ),
+    (ev.SeatBroken("05"), "seat_broken", '{"seat":"05"}'),
+    (ev.SeatMended("05"), "seat_mended", '{"seat":"05"}'),
+    (ev.RoomLocked(), "room_locked", "{}"),
+    (ev.RoomUnlocked(), "room_unlocked", "{}"),
+    (ev.HouseRulesAccepted("00ff", "2"), "house_rules_accepted", '{"version":"2","visit":"00ff"}'),
 ]
 
 
@@ -396,12 +479,41 @@ def test_no_event_has_a_place_for_a_reader() -> None:
     """Tokens, kinds and counts only: a new field has to be looked at before it may be added here."""
     names = {f.name for cls in (*TYPES.values(), Unknown) for f in fields(cls)}
     assert names == {
-        "act", "amount", "back", "body", "branch", "category", "charged_at", "checked_out_at", "code", "codes",
-        "device", "due_at", "exception", "fee", "here", "hold", "item", "item_type", "kind", "late_days", "loan",
-        "mode", "note", "of", "offset_ms", "out", "outcome", "owed", "put_aside", "reason", "renewals", "renewed",
-        "repair", "resolution", "rules", "spread_ms", "token", "tokens", "type", "v", "visit", "was_due_at",
+        "act", "added", "amount", "back", "body", "booking", "branch", "category", "charged_at", "checked_out_at",
+        "code", "codes", "device", "due_at", "ended_at", "ends_at", "exception", "fee", "group", "here", "hold", "item",
+        "item_type", "kind", "late_days", "loan", "mode", "note", "number", "of", "offset_ms", "out", "outcome", "owed",
+        "put_aside", "reason", "renewals", "renewed", "repair", "resolution", "rules", "seat", "seats", "seconds",
+        "spread_ms", "starts_at", "to", "token", "tokens", "type", "until_at", "v", "version", "visit", "was_due_at",
     }  # fmt: skip
     assert not [name for name in names if {"patron", "card", "name", "reader", "birth", "phone"} & set(name.split("_"))]
+
+
+def test_a_visit_to_the_internet_room_leaves_no_trace_of_what_was_looked_at() -> None:
+    """Where somebody sat and for how long, and nothing that came over the wire of the seat."""
+    names = {f.name for cls in ev.OF_THE_ROOM for f in fields(cls)}
+    assert names == {
+        "added", "booking", "branch", "category", "ended_at", "ends_at", "group", "number", "outcome", "rules", "seat",
+        "seats", "seconds", "starts_at", "to", "until_at", "visit",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("event", "owned"),
+    [
+        (ev.CheckedOut("TN.1", "a1", "sach", "TN", "take_home", 9, "r4"), ["a1"]),
+        (ev.Renewed("TN.1", "a1", 9, 8, 1, "r4"), ["a1"]),
+        (ev.SeatTaken("00ff", "05", "TN", 9, "r4"), ["00ff"]),
+        (ev.QueueJoined("00ff", 12, "TN"), ["00ff"]),
+        (ev.SeatReserved("00ff", "05", 7, 8, 9), ["00ff"]),
+        (ev.HouseRulesAccepted("00ff", "2"), ["00ff"]),
+        (ev.SeatLeft("00ff", "05", "TN", 9, 1800, "done"), []),
+        (ev.ClassSeated("00ff", "TN", ("01",), 9), []),
+        (ev.VisitOpened("00ff"), []),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_event_says_which_token_it_gives_to_a_reader(event: Event, owned: list[str]) -> None:
+    assert [*tokens(encode(at_seven(event)))] == owned
 
 
 def test_an_entry_is_a_value() -> None:

@@ -101,6 +101,7 @@ def reply(**other: object) -> Reply:
         "first": 689,
         "last": 700,
         "logged": 700,
+        "head": b"h" * 32,
         "safe": 400,
         "applied": 650,
         "cursor": 44,

@@ -30,18 +30,19 @@ LINE: Final = {
 
 #: What happens to machines, by how likely a step brings it.
 MACHINES: Final = {
-    "power_cut": 0.03,
-    "power_cut_in_an_act": 0.04,
-    "power_cut_in_a_call": 0.03,
-    "worker_killed": 0.03,
-    "disk_full": 0.02,
-    "clock_jump": 0.03,
-    "clock_dead": 0.02,
-    "headquarters_killed": 0.03,
-    "stick": 0.08,
-    "stick_return": 0.05,
-    "prune": 0.04,
-    "poison": 0.02,
+    "power_cut": 0.075,
+    "power_cut_in_an_act": 0.1,
+    "power_cut_in_a_call": 0.075,
+    "worker_killed": 0.075,
+    "disk_full": 0.05,
+    "clock_jump": 0.075,
+    "clock_dead": 0.05,
+    "clock_confirmed": 0.05,
+    "headquarters_killed": 0.075,
+    "stick": 0.2,
+    "stick_return": 0.125,
+    "prune": 0.1,
+    "poison": 0.05,
 }
 
 #: What comes once or twice in a run.
@@ -51,7 +52,7 @@ DISASTERS: Final = (
     "cloned",
     "headquarters_from_backup",
     "revoked",
-    "snapshot",
+    "rescoped",
     "feed_compacted",
 )
 
@@ -69,6 +70,11 @@ class Plan:
     shared_scopes: bool
     items: int
     readers: int
+
+    @property
+    def names(self) -> set[str]:
+        """Its disasters."""
+        return {name for _, name in self.disasters}
 
     @classmethod
     def of(cls, rng: random.Random, steps: int) -> Plan:

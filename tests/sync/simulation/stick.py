@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import errno
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+#: Where the files of a stick in memory stand.
+STICK = Path("/stick")
 
 
 @dataclass(slots=True)
@@ -17,6 +23,19 @@ class Stick:
 
     files: dict[Path, bytes] = field(default_factory=dict)
     lasts: int | None = None
+
+    @contextmanager
+    def folder(self, near: Path) -> Iterator[Path]:
+        """The stick as a folder, for those who know no other; what is in it afterwards is on the stick."""
+        with tempfile.TemporaryDirectory(dir=near) as name:
+            here = Path(name)
+            for path, content in self.files.items():
+                target = here / path.relative_to(STICK)
+                target.parent.mkdir(exist_ok=True)
+                target.write_bytes(content)
+            yield here
+            found = (path for path in sorted(here.rglob("*")) if path.is_file())
+            self.files = {STICK / path.relative_to(here): path.read_bytes() for path in found}
 
     def names(self, folder: Path) -> list[str]:
         """The files in a folder."""
