@@ -29,14 +29,14 @@ def import_titles(say: Answers, home: Path, files: Sequence[Path], mapping: str,
     settings = settle_in(home, command="tramsach catalogue import")
     mappings = load_mapping(mapping)
     if isinstance(mappings, Problems):
-        _problems(say, mappings)
+        show_problems(say, mappings)
         return
     with (
         Reference(open_reference(home, command="tramsach catalogue import")) as reference,
         progress(_("Reading the catalogue"), quiet=say.as_json) as bar,
     ):
         report = import_catalogue(
-            _there(say, files),
+            files_there(say, files),
             reference,
             mappings,
             branch=settings.station.value.branch,
@@ -44,7 +44,7 @@ def import_titles(say: Answers, home: Path, files: Sequence[Path], mapping: str,
             dry_run=dry_run,
             progress=bar,
         )
-    _show_report(say, report)
+    show_report(say, report)
 
 
 def import_readers(say: Answers, home: Path, files: Sequence[Path], mapping: str, *, dry_run: bool) -> None:
@@ -52,14 +52,14 @@ def import_readers(say: Answers, home: Path, files: Sequence[Path], mapping: str
     settings = settle_in(home, command="tramsach patrons import")
     columns = load_columns(mapping)
     if isinstance(columns, Problems):
-        _problems(say, columns)
+        show_problems(say, columns)
         return
     with (
         Reference(open_reference(home, command="tramsach patrons import")) as reference,
         progress(_("Reading the readers"), quiet=say.as_json) as bar,
     ):
         report = import_patrons(
-            _there(say, files),
+            files_there(say, files),
             reference,
             columns,
             branch=settings.station.value.branch,
@@ -67,7 +67,7 @@ def import_readers(say: Answers, home: Path, files: Sequence[Path], mapping: str
             dry_run=dry_run,
             progress=bar,
         )
-    _show_report(say, report)
+    show_report(say, report)
 
 
 def forget(say: Answers, home: Path, patron: str, *, yes: bool) -> None:
@@ -131,7 +131,7 @@ def search(say: Answers, home: Path, words: str, *, limit: int, page: int) -> No
         say.show(told.format(first=before + 1, last=last, total=total, next=page + 1))
 
 
-def _there(say: Answers, files: Sequence[Path]) -> list[Path]:
+def files_there(say: Answers, files: Sequence[Path]) -> list[Path]:
     """Those of the files that exist; each other one is told of."""
     for file in files:
         if not file.exists():
@@ -141,7 +141,8 @@ def _there(say: Answers, files: Sequence[Path]) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-def _show_report(say: Answers, report: CatalogueReport | PatronReport) -> None:
+def show_report(say: Answers, report: CatalogueReport | PatronReport) -> None:
+    """Say what an import brought, and what it repaired and refused."""
     say.document(report.as_json())
     if report.dry_run:
         say.show(_("Dry run: nothing was written."))
@@ -180,6 +181,7 @@ def _show_report(say: Answers, report: CatalogueReport | PatronReport) -> None:
         say.fail(_("… and {count} more; --json lists them all.").format(count=len(report.refused) - _SHOWN))
 
 
-def _problems(say: Answers, problems: Problems) -> None:
+def show_problems(say: Answers, problems: Problems) -> None:
+    """Name every problem of some settings."""
     for problem in problems:
         say.fail(problem.say(language()))

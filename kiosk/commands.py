@@ -16,7 +16,9 @@ import typer
 from config.station import home_folder
 from kiosk.command_parts import Json, end, example, home_of
 from kiosk.device_commands import add_devices
+from kiosk.hq_commands import add_hq
 from kiosk.i18n import _
+from kiosk.sync_commands import add_sync
 from kiosk.tag_commands import add_tags
 from kiosk.terminal import Answers
 from sync.circulation.model import ServiceMode
@@ -60,6 +62,9 @@ def application() -> typer.Typer:
     _add_desk(app)
     _add_catalogue(app)
     _add_station(app)
+    network = _("Network")
+    add_sync(app, network)
+    add_hq(app, network)
     return app
 
 

@@ -79,8 +79,9 @@ class _Line:
         self._answers.put(False)
 
 
-def work(home: Path, source: TextIO, target: TextIO) -> None:
-    """Be the worker of a station until the input ends."""
+def work(home: Path, source: TextIO, target: TextIO, *, turn_every: float = _TURN_EVERY_S) -> None:
+    """Be the worker of a station until the input ends. ``turn_every`` is in seconds; while there is more to send or to
+    fetch, one turn follows upon the other."""
     place = load_headquarters(home)
     if not isinstance(place, Headquarters) or not place.url:
         return
@@ -99,8 +100,9 @@ def work(home: Path, source: TextIO, target: TextIO) -> None:
     )
     with road, worker:
         line.say_state(worker.state)
-        while not line.ended.wait(_TURN_EVERY_S):
-            worker.turn(time.monotonic())
+        rest = turn_every
+        while not line.ended.wait(rest):
+            rest = 0.0 if worker.turn(time.monotonic()) else turn_every
             line.say_alive()
 
 

@@ -26,9 +26,8 @@ from sync.exchange.transport import Https
 from sync.exchange.worker import Called, Worker
 from sync.store.clock import read_clock
 from sync.store.errors import DatabaseInUse
-from sync.store.files import LEDGER
 from sync.store.ledger import Ledger
-from sync.store.view import LedgerView
+from sync.store.view import LedgerView, written
 
 #: How long a running station gets to make the call that it was asked for.
 _CALLED_WITHIN_S: Final = 30.0
@@ -229,22 +228,22 @@ def export_bundle(say: Answers, home: Path, folder: Path) -> None:
     if not folder.is_dir():
         say.fail(_("There is no folder {folder}.").format(folder=folder))
         return
-    written = write_stick(home, place, folder, clock=read_clock, version=version("tramsach"))
-    manifest = written.manifest
+    done = write_stick(home, place, folder, clock=read_clock, version=version("tramsach"))
+    manifest = done.manifest
     count = manifest.last - manifest.first + 1 if manifest.last else 0
     say.document(
         {
-            "file": str(written.path),
+            "file": str(done.path),
             "number": manifest.number,
             "first": manifest.first,
             "last": manifest.last,
             "events": count,
-            "bytes": written.size,
+            "bytes": done.size,
         }
     )
     say.show(
         _("Bundle {number} with {count} events is on the stick, read back and whole: {file}").format(
-            number=manifest.number, count=count, file=written.path
+            number=manifest.number, count=count, file=done.path
         ),
         _("They count as sent only when headquarters' answer has come back: tramsach sync import."),
     )
@@ -373,12 +372,22 @@ def _show_enrolled(say: Answers, done: enrolment.Enrolled) -> None:
 
 
 def _refuse_running(home: Path) -> None:
-    """A station that runs would go on under its old name: it has to be ended first."""
-    if LEDGER.path(home).exists():
-        place = load_headquarters(home)
-        if isinstance(place, Headquarters):
-            with _own(home, place, "tramsach sync enrol", wait=0.5, enrolling=True):
-                pass
+    """A station that runs would go on under its old name: it has to be ended first. The ledger may be one that was put
+    back, and go by another epoch than the settings say."""
+    claimed = written(home, most=0)
+    if claimed is not None:
+        with Ledger.open_for_writing(
+            home,
+            station=claimed.station,
+            epoch=claimed.epoch,
+            branch="",
+            clock=read_clock,
+            actor="sync",
+            command="tramsach sync enrol",
+            wait=0.5,
+            enrolling=True,
+        ):
+            pass
 
 
 # --- what all of them need --------------------------------------------------------------------------------------------
@@ -391,7 +400,7 @@ def _place(home: Path) -> Headquarters:
     return place
 
 
-def _own(home: Path, place: Headquarters, command: str, *, wait: float, enrolling: bool = False) -> Ledger:
+def _own(home: Path, place: Headquarters, command: str, *, wait: float) -> Ledger:
     return Ledger.open_for_writing(
         home,
         station=place.station,
@@ -401,5 +410,4 @@ def _own(home: Path, place: Headquarters, command: str, *, wait: float, enrollin
         actor="sync",
         command=command,
         wait=wait,
-        enrolling=enrolling,
     )

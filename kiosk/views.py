@@ -13,6 +13,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from config.phrase import Phrase
+from kiosk.typing.line import Line
 
 
 class Action(StrEnum):
@@ -37,6 +38,8 @@ class Action(StrEnum):
     # keys
     DIGIT = "digit"  # argument: "0" … "9"
     ERASE = "erase"
+    TYPE = "type"  # argument: a stroke for kiosk.typing.line.press
+    CARET = "caret"  # argument: how many letters stand before it, for kiosk.typing.line.place
     # staff
     STAFF_CORNER = "staff_corner"
     OUT_OF_SERVICE = "out_of_service"
@@ -156,6 +159,22 @@ class PinView:
     wait_s: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class TypingView:
+    """Asking for a line of text, with the keyboard of its method. ``done`` is the main key's word, such as *Find*.
+
+    Keys come back as ``TYPE`` and ``CARET``, the main key as ``FINISH``, the way back as ``BACK``. ``masked`` shows
+    only how long the text is; ``leave`` is ``False`` where there is no way back.
+    """
+
+    title: Phrase
+    line: Line
+    placeholder: Phrase | None = None
+    done: Phrase | None = None
+    masked: bool = False
+    leave: bool = True
+
+
 class CardTrouble(StrEnum):
     """What is wrong with a card, as the headline says it."""
 
@@ -258,6 +277,7 @@ Body = (
     | BorrowView
     | ReturnView
     | PinView
+    | TypingView
     | CardProblemView
     | AccountView
     | DoneView

@@ -20,7 +20,7 @@ HOUSE = Path(__file__).parents[1]
 ROOMS = ("kiosk", "drivers", "sync", "config")
 MADE_BY_TOOLS = {".git", ".venv", "__pycache__", "build", "dist"}
 CACHE = re.compile(r"\..*(_cache|hypothesis)")
-BINARY = {".mo", ".mrc", ".png", ".ttf", ".wav", ".xlsx"}
+BINARY = {".bin", ".mo", ".mrc", ".png", ".ttf", ".wav", ".xlsx"}
 
 DEVICE_LIBRARIES = {"serial", "nfc", "escpos", "usb", "usb1"}
 #: Where each library with a plug or a window may be imported, as beginnings of paths.

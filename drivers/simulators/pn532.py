@@ -84,7 +84,7 @@ class Pn53xChip:
                 return self._status
             case 0x10 | 0x12 | 0x14:  # SetSerialBaudRate, SetParameters, SAMConfiguration
                 return b""
-            case 0x32 if data:  # RFConfiguration
+            case 0x32 if len(data) > 1:  # RFConfiguration
                 if data[0] == 0x01:
                     self._registers[_TX_CONTROL] = 0x80 | 0x03 * (data[1] & 1)
                 return b""

@@ -123,7 +123,7 @@ def _access(uid: Uid, code: int, parameters: bytes, field: Field) -> bytes | int
             what = bytes((first[0], count - 1))
             told = field.say(Request.to(uid, air.READ_MULTIPLE_BLOCKS, what, option=bool(locks)))
             return parameters[3:] + told.data if _is_fine(told) else _error(told)
-        case make.WRITE_BLOCKS, parameters if len(parameters) == 4 + parameters[2] * BLOCK_SIZE:
+        case make.WRITE_BLOCKS, parameters if 4 <= len(parameters) == 4 + parameters[2] * BLOCK_SIZE:
             for at in range(4, len(parameters), BLOCK_SIZE):
                 block = bytes((parameters[0] + (at - 4) // BLOCK_SIZE,)) + parameters[at : at + BLOCK_SIZE]
                 told = field.say(Request.to(uid, air.WRITE_SINGLE_BLOCK, block))

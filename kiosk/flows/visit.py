@@ -411,7 +411,7 @@ class _Turn:
         return bool(book.missing) and book.tries < _TRIES and self._on_pad(book.missing) == book.missing
 
     def _ask(self, book: Book) -> None:
-        state = self.state
+        state, book = self.state, replace(book, done=frozenset())  # what was verified before was perhaps the opposite
         if state.phase is Phase.OFFER:
             self._put(replace(book, stage=Stage.ASKED))
             self._do(m.FindItem(state.visit, book.item_id))
@@ -727,6 +727,8 @@ class _Turn:
                 self._print(touch.action is Action.PRINT)
             case Action.DIGIT | Action.ERASE:
                 self._key(touch)
+            case Action.TYPE | Action.CARET:
+                pass  # a visit asks for no text
             case Action.STAFF_CORNER:
                 if state.phase is Phase.ATTRACT:
                     self._set(phase=Phase.STAFF_PIN)

@@ -22,6 +22,7 @@ from kiosk import i18n
 from kiosk.screens import words
 from kiosk.screens.done import DonePage
 from kiosk.screens.frame import STAFF_CORNER, Banner, Corner, Header, StepBar, Toast, ToolBar
+from kiosk.screens.keyboard import TypingPage
 from kiosk.screens.keys import KeysPage
 from kiosk.screens.kit import Fill, Painted, animate
 from kiosk.screens.message import MessagePage
@@ -49,6 +50,7 @@ from kiosk.views import (
     ReturnView,
     StaffView,
     Touch,
+    TypingView,
     View,
 )
 
@@ -60,6 +62,8 @@ LOW_TOOLS = frozenset({Action.REACHABLE, Action.HELP})
 
 def page_for(body: Body, *, low: bool) -> type[Page]:
     """Which page shows a body."""
+    if isinstance(body, TypingView):
+        return TypingPage
     if low:
         return ReachablePage
     match body:
@@ -208,7 +212,9 @@ class KioskRoot(RelativeLayout):
         self._tools.look, self._tools.frame = look, frame
         self._tools.only = LOW_TOOLS if view.reachable else None
         hide_tools = view.staff and isinstance(view.body, StaffView) and look.portrait and not view.reachable
-        tools = look.zone("reachable" if view.reachable else "scene" if bare else "frame", "tools")
+        # The keyboard stands where it always does, and so do the tools below it.
+        low = view.reachable and not isinstance(view.body, TypingView)
+        tools = look.zone("reachable" if low else "scene" if bare else "frame", "tools")
         self._tools.box = tools if not hide_tools else (0.0, -2 * look.height, tools[2], tools[3])
         self._banner.look = look
         self._banner.text = frame.banner if look.banner else ""

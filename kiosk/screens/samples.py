@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
 from config.phrase import Phrase
+from kiosk.typing.composition import Method
+from kiosk.typing.line import Capitals, Line, Shift, Stroke, begin, press
 from kiosk.views import (
     AccountView,
     Action,
@@ -29,6 +31,7 @@ from kiosk.views import (
     Slip,
     StaffView,
     TimeoutView,
+    TypingView,
     View,
 )
 
@@ -143,6 +146,25 @@ def _of(body: object, **more: object) -> View:
     return View(body, **known)  # type: ignore[arg-type] # the samples below name their fields
 
 
+def _pressed(line: Line, *strokes: str) -> Line:
+    for stroke in strokes:
+        line = press(line, stroke)
+    return line
+
+
+NAME = TypingView(
+    Phrase("Tên thủ thư", "Librarian's name"),
+    _pressed(begin(capitals=Capitals.WORDS), *"nguyeenx thij hoafng ddie"),
+    Phrase("Ví dụ: Nguyễn Thị Hà", "Such as Nguyễn Thị Hà"),
+)
+MESSAGE = TypingView(
+    Phrase("Lời nhắn khi máy tạm ngừng", "Message while out of service"),
+    begin(Method.VNI, "Máy đang bảo trì đến 14 giờ chiều nay, mời bạn đọc sang quầy thủ thư. Xin cảm ơn.", most=120),
+    done=Phrase("Lưu", "Save"),
+    leave=False,
+)
+
+
 #: Every sample by the name its picture gets.
 VIEWS: dict[str, View] = {
     "attract": _of(AttractView()),
@@ -174,6 +196,13 @@ VIEWS: dict[str, View] = {
     "pin": _of(PinView(2, 4, 3), patron=PATRON),
     "pin-wrong": _of(PinView(0, 4, 2, True), patron=PATRON),
     "staff-pin": _of(PinView(1, 6, None), staff=True),
+    "typing": _of(NAME),
+    "typing-vni": _of(MESSAGE),
+    "typing-plain": _of(replace(NAME, line=Line(Method.PLAIN, shift=Shift.LOCKED))),
+    "typing-signs": _of(replace(NAME, line=_pressed(begin(text="Đặng Thùy Trâm"), Stroke.SIGNS))),
+    "typing-digits": _of(
+        replace(NAME, title=Phrase("Mã nhân viên", "Staff code"), line=begin(Method.DIGITS, "4821"), masked=True)
+    ),
     "card-problem": _of(CardProblemView((EXPIRED,), CardTrouble.EXPIRED), patron=PATRON),
     "card-unknown": _of(CardProblemView((), CardTrouble.UNKNOWN)),
     "account": _of(ACCOUNT, patron=PATRON),

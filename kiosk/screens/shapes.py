@@ -243,6 +243,10 @@ ICONS: dict[str, Drawing] = {
         ),
     ),
     "step_tick": Drawing(64, 64, (Layer("*", (Line(((17, 33), (28, 43), (48, 21)), 8),)),)),
+    "shift": Drawing(64, 64, (Layer("*", (Patch(((32, 6), (60, 36), (4, 36))), Bar(20, 34, 24, 22, 3))),)),
+    "shift_locked": Drawing(
+        64, 64, (Layer("*", (Patch(((32, 2), (60, 30), (4, 30))), Bar(20, 28, 24, 18, 3), Bar(20, 53, 24, 8, 2))),)
+    ),
     "arrow": Drawing(64, 64, (Layer("*", (Bar(20, 2, 24, 30), Patch(((0, 30), (64, 30), (32, 62))))),)),
     **{f"reading_{n}": _reading(n) for n in range(3)},
 }

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from kiosk.i18n import _, language
+from kiosk.typing.composition import Method
+from kiosk.typing.line import Shift
 from kiosk.views import (
     AccountView,
     Action,
@@ -31,6 +33,7 @@ from kiosk.views import (
     RowView,
     StaffView,
     Touch,
+    TypingView,
     View,
 )
 from sync.circulation.model import LOCAL_ZONE
@@ -101,6 +104,21 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True)
+class Typing:
+    """A line being typed, as it may be seen, and the words of its keyboard."""
+
+    text: str
+    caret: int
+    placeholder: str
+    method: Method
+    method_name: str
+    shift: Shift
+    signs: bool
+    space: str
+    erase: str
+
+
+@dataclass(frozen=True, slots=True)
 class PageText:
     """What a page says. Which parts it uses is the page's own affair; an empty part is not drawn."""
 
@@ -139,6 +157,7 @@ class PageText:
     entered: int = 0
     length: int = 0
     wrong: bool = False
+    typing: Typing | None = None
 
 
 # --- forms ------------------------------------------------------------------------------------------------------------
@@ -458,6 +477,44 @@ def _pin(view: View, body: PinView) -> PageText:
     )
 
 
+def _how_to_type(method: Method) -> tuple[str, str, str]:
+    """The name of a method, how its marks are typed, and how its tones."""
+    match method:
+        case Method.TELEX:
+            return "Telex", "aa = â, ow = ơ, uw = ư, aw = ă, dd = đ", "s f r x j = á à ả ã ạ"
+        case Method.VNI:
+            return "VNI", "a6 = â, o7 = ơ, u7 = ư, a8 = ă, d9 = đ", "1 2 3 4 5 = á à ả ã ạ"
+        case Method.PLAIN:
+            return _("Plain"), _("Letters stay as they are pressed."), ""
+        case Method.DIGITS:
+            return "", "", ""
+
+
+def _typing(body: TypingView) -> PageText:
+    line, say = body.line, language()
+    before, text = line.before, line.text
+    name, marks, tones = _how_to_type(line.method)
+    return PageText(
+        headline=body.title.say(say),
+        note=marks,
+        hint=tones,
+        fact=_("Marks may be left out.") if marks else "",
+        primary=Key(body.done.say(say) if body.done else _("Finish"), Touch(Action.FINISH), "primary", "tick"),
+        secondary=Key(_("Back"), Touch(Action.BACK), "function", "back") if body.leave else None,
+        typing=Typing(
+            text="•" * len(text) if body.masked else text,
+            caret=len(before),
+            placeholder=body.placeholder.say(say) if body.placeholder else "",
+            method=line.method,
+            method_name=name,
+            shift=line.shift,
+            signs=line.signs,
+            space=_("space"),
+            erase=_("Erase"),
+        ),
+    )
+
+
 def _trouble_headline(trouble: CardTrouble) -> str:
     match trouble:
         case CardTrouble.EXPIRED:
@@ -684,6 +741,8 @@ def page(view: View) -> PageText:
             return _account(body, local(view.now).date() if view.now else None)
         case PinView() as body:
             return _pin(view, body)
+        case TypingView() as body:
+            return _typing(body)
         case CardProblemView() as body:
             return _card_problem(view, body)
         case DoneView() as body:
@@ -697,7 +756,10 @@ def page(view: View) -> PageText:
 def without_titles(text: PageText) -> PageText:
     """The same page with nothing of the reader on it: what stands under the time-out's veil."""
     blank = tuple(Entry(one.key, cloth=one.cloth or 1, heading="", title="") for one in text.entries if not one.heading)
-    return PageText(entries=blank, primary=text.primary, secondary=text.secondary, keys=text.keys, slab=" ")
+    typing = replace(text.typing, text="", caret=0, placeholder="") if text.typing else None
+    return PageText(
+        entries=blank, primary=text.primary, secondary=text.secondary, keys=text.keys, slab=" ", typing=typing
+    )
 
 
 # --- what lies around and over the page -------------------------------------------------------------------------------
@@ -846,6 +908,12 @@ def _help_lines(body: Body) -> tuple[str, ...]:
             return (_("Touch a book to renew it."), _("Overdue books stand on top."))
         case PinView():
             return (_("Type the PIN of your card."), _("After several wrong tries there is a wait."))
+        case TypingView():
+            return (
+                _("Marks may be left out, or typed with the keys above the letters."),
+                _("The key at the lower left changes between Telex, VNI and plain keys."),
+                _("Touch the text to move the caret."),
+            )
         case _:
             return (
                 _("To borrow: place your card on the reader, then the books on the pad."),

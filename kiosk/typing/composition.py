@@ -32,6 +32,7 @@ from kiosk.typing.syllables import (
     SAC,
     TONES,
     VOWELS,
+    bare,
     can_become,
     completed,
     takes,
@@ -225,7 +226,7 @@ class _Reader:
         yield from self._both_horns(word, low, marks)
         for at in reversed(range(len(word.letters))):
             now = marks.get(word.letters[at].now)
-            if now is not None and (now != "đ" or at == 0):
+            if now is not None:
                 yield word.with_mark(at, now, low)
         if low == rules.alone and not VOWELS.intersection(word.form):
             yield replace(word, letters=(*word.letters, _Letter(key, "ư", low)))
@@ -253,7 +254,8 @@ class _Reader:
         letters = tuple(
             replace(letter, now=letter.key.lower(), by="") if letter.by == low else letter
             for letter in word.letters
-            if not (letter.by == low == letter.key.lower())
+            # What is left of a w that was ư by itself is the letter that is typed now.
+            if letter.by != low or bare(letter.now) == letter.key.lower()
         )
         return replace(word, letters=letters)
 

@@ -142,11 +142,17 @@ def completed(written: str, tone: str = "") -> str:
 
     What is a form already, or could become several, stays as it is.
     """
-    whole = [form for form in _whole().get(bare(written), ()) if takes(form, tone) and _covers(form, written)]
+    letters = bare(written)
+    whole = [form for form in _whole().get(letters, ()) if takes(form, tone) and _completes(form, written)]
     if written in whole:
         return written
-    found = whole or [form for form in _begun().get(bare(written), ()) if _covers(form, written)]
+    found = whole or [form for form in _begun().get(letters, ()) if _completes(form, written)]
     return found[0] if len(found) == 1 else written
+
+
+def _completes(form: str, written: str) -> bool:
+    """Whether only marks on vowels are missing: nothing says that a d should have been a đ."""
+    return form[0] == written[0] and _covers(form, written)
 
 
 def _vowels(form: str) -> tuple[int, int]:

@@ -144,15 +144,17 @@ def enrol(office: Office, raw: bytes) -> Granted | PaperRefused:
 
 
 def revoke(office: Office, name: str, *, cut: int | None = None) -> Enrolment | None:
-    """Withdraw the trust in a station, as of its last event in the log or as of an earlier one; ``None`` for a station
-    that is not known. What it sent up to there stays; what it sends of later is kept apart for staff.
+    """Withdraw the trust in a station; ``None`` for one that is not known.
+
+    It stays believed up to its last event in the log, or up to the event ``cut``, which may still be on its way by
+    stick. What it wrote behind that is kept apart for staff.
 
     Raises :class:`~sync.store.errors.StoreError`.
     """
     with office.database.begin() as connection:
         known = stations.epochs(connection, name, locked=True)
         for one in known:
-            until = one.seq if cut is None else min(cut, one.seq)
+            until = one.seq if cut is None or one is not known[-1] else cut
             stations.retire(connection, one, until, Standing.REVOKED)
         code = tables.enrolment_code
         connection.execute(sa.delete(code).where(code.c.station == name, code.c.used_at.is_(None)))

@@ -39,6 +39,9 @@ _STEP = 20_000
 #: A station should never be without rules, not even between two pages: the old ones go after the new ones have come.
 _REPLACED = "rule_set"
 
+#: How a row says that it does not tell whose it is (:func:`as_body`).
+_NAMELESS = ('"patron_id":null', '"patron_id":""')
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -70,16 +73,26 @@ def publish(connection: sa.Connection, told: Mapping[Place, str | None], now: in
 
 
 def _turn(kind: str, body: str | None) -> int:
-    """What is gone is told first, so that what takes its place finds it free."""
-    if body is not None:
-        return 1
-    return 2 if kind == _REPLACED else 0
+    """What is gone is told first, so that what takes its place finds it free. Of one row told in several scopes the
+    word that says whose it is comes last: a station that listens in all of them knows it then."""
+    if body is None:
+        return 3 if kind == _REPLACED else 0
+    return 1 if any(nameless in body for nameless in _NAMELESS) else 2
 
 
 def difference(before: Mapping[Place, str], after: Mapping[Place, str]) -> dict[Place, str | None]:
-    """What has to be told so that whoever knew one state knows the other."""
+    """What has to be told so that whoever knew one state knows the other, in whatever scopes they listen.
+
+    A station may listen in several scopes that a row is told in. Where it is gone in one of them, or said in different
+    words, all that stands is told again, or the last word would be the wrong one.
+    """
     told: dict[Place, str | None] = {place: None for place in before if place not in after}
     told.update((place, body) for place, body in after.items() if before.get(place) != body)
+    words: dict[tuple[str, str], set[str | None]] = {place[1:]: set() for place in told}
+    for place, body in (*told.items(), *after.items()):
+        if place[1:] in words:
+            words[place[1:]].add(body)
+    told.update((place, body) for place, body in after.items() if len(words.get(place[1:], ())) > 1)
     return told
 
 

@@ -24,6 +24,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Final
@@ -93,7 +94,6 @@ class Snapshots:
     ) -> None:
         self._folder, self._database, self._keys, self._hq = folder, database, keys, hq
         self._clock, self._chance = clock, chance
-        self._empty = b""
 
     # --- for the interface --------------------------------------------------------------------------------------------
 
@@ -212,7 +212,7 @@ class Snapshots:
     def _fill(self, path: Path, station: Enrolment, now: int) -> int:
         """Write a station's reference into a new file; answers the cursor that it stands for."""
         path.touch(mode=0o600)
-        path.write_bytes(self._template())
+        path.write_bytes(_nothing())
         with disk_translated(path), closing(connect(path, "rw")) as target:
             # The file is worth nothing until it is whole and compressed.
             target.execute("PRAGMA journal_mode = OFF")
@@ -232,15 +232,15 @@ class Snapshots:
             target.execute("VACUUM")
         return cursor
 
-    def _template(self) -> bytes:
-        """A reference with nothing in it; made once, because the migrations take longer than many a snapshot."""
-        if not self._empty:
-            with tempfile.TemporaryDirectory(prefix="tramsach-") as folder:
-                open_reference(Path(folder), command="tramsach hq").close()
-                with closing(connect(REFERENCE.path(Path(folder)), "rw")) as made:
-                    made.execute("PRAGMA journal_mode = DELETE")
-                self._empty = REFERENCE.path(Path(folder)).read_bytes()
-        return self._empty
+
+@cache
+def _nothing() -> bytes:
+    """A reference with nothing in it; made once, because the migrations take longer than many a snapshot."""
+    with tempfile.TemporaryDirectory(prefix="tramsach-") as folder:
+        open_reference(Path(folder), command="tramsach hq").close()
+        with closing(connect(REFERENCE.path(Path(folder)), "rw")) as made:
+            made.execute("PRAGMA journal_mode = DELETE")
+        return REFERENCE.path(Path(folder)).read_bytes()
 
 
 def _told(connection: sa.Connection, branches: Collection[str]) -> Iterator[scopes.Told]:

@@ -92,7 +92,9 @@ class Code(StrEnum):
     RESERVE_FOR_TODAY = "reserve_for_today"
     NO_RESERVATIONS = "no_reservations"
     HOUR_TAKEN = "hour_taken"
+    NOT_RESERVED = "not_reserved"
     BOOKING_TOO_SOON = "booking_too_soon"
+    BOOKING_SHUT = "booking_shut"
     BOOKING_UNKNOWN = "booking_unknown"
     TIMES_REVERSED = "times_reversed"
     # desk work
@@ -280,7 +282,7 @@ WORDS: dict[Code, tuple[Phrase, Phrase]] = {
             "Phòng đóng cửa lúc {time}, không đủ thời gian cho một lượt.",
             "The room closes at {time}, too soon for a visit.",
         ),
-        Phrase("Mời bạn trở lại sau giờ nghỉ.", "Please come back after the break."),
+        Phrase("Mời bạn trở lại khi phòng mở cửa lại.", "Please come back when it opens again."),
     ),
     Code.ROOM_LOCKED: (
         Phrase("Phòng Internet đang tạm khóa.", "The internet room is locked for the time being."),
@@ -399,16 +401,26 @@ WORDS: dict[Code, tuple[Phrase, Phrase]] = {
         Phrase("Mời bạn chọn máy trống hoặc lấy số chờ.", "Please choose a free seat or take a number."),
     ),
     Code.HOUR_TAKEN: (Phrase("Không còn máy trống lúc {time}.", "No seat is free at {time}."), _OTHER_HOUR),
+    Code.NOT_RESERVED: (
+        Phrase("Bạn chưa đặt máy nào.", "You have not reserved a seat."),
+        Phrase("Mời bạn chọn máy và giờ.", "Please choose a seat and an hour."),
+    ),
     Code.BOOKING_TOO_SOON: (
         Phrase("Có máy còn người dùng đến {time}.", "A seat is in use until {time}."),
         Phrase("Hãy chọn giờ bắt đầu từ {time}.", "Choose an hour from {time} on."),
+    ),
+    Code.BOOKING_SHUT: (
+        Phrase("Trong giờ đó thư viện không mở cửa suốt.", "The library is not open for all of that time."),
+        _OTHER_HOUR,
     ),
     Code.BOOKING_UNKNOWN: (
         Phrase("Không có lịch lớp học này.", "There is no such booking."),
         _LOOK_AT_PLAN,
     ),
     Code.TIMES_REVERSED: (
-        Phrase("Giờ kết thúc phải sau giờ bắt đầu và chưa qua.", "The end must be after the beginning and not yet past."),
+        Phrase(
+            "Giờ kết thúc phải sau giờ bắt đầu và chưa qua.", "The end must be after the beginning and not yet past."
+        ),
         _OTHER_HOUR,
     ),
     Code.NOT_THE_LATEST: (
@@ -563,7 +575,7 @@ class Block:
 
 
 def block(code: Code, **values: str | int | date | Phrase) -> Block:
-    """A block or notice; an ``amount`` is written as money, an instant as its hour, a day as a date, the rest as it is."""
+    """A block or notice; an ``amount`` is written as money, an instant as its hour, a day as a date, others as is."""
 
     def written(name: str, value: str | int | date | Phrase) -> str | Phrase:
         if isinstance(value, Phrase | str):

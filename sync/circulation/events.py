@@ -278,7 +278,6 @@ class SeatTaken:
     seat: str
     branch: str
     ends_at: int
-    rules: str
     category: str = ""
     group: str = ""
     number: int | None = None

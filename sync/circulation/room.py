@@ -222,11 +222,12 @@ class Room:
 
     def guests(self) -> Iterator[str]:
         """The tokens of guests who sit or wait: those whose code is good."""
-        return (one.visit for one in (*self.visits.values(), *self.queue) if one.category == GUEST_CATEGORY)
+        yield from (visit.visit for visit in self.visits.values() if visit.category == GUEST_CATEGORY)
+        yield from (ticket.visit for ticket in self.queue if ticket.category == GUEST_CATEGORY)
 
 
 def guest_code(token: str) -> str:
-    """The code on the slip of a guest. It follows from the random token, so it is as unguessable, and no event holds it."""
+    """The code on the slip of a guest. It follows from the random token: as unguessable, and no event holds it."""
     rest = int.from_bytes(sha256(b"guest code " + token.encode()).digest(), "big")
     letters = []
     for _ in range(CODE_LENGTH):

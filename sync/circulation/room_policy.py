@@ -50,7 +50,7 @@ class RoomRow:
                            for a reservation; 0: there are no reservations.
     ``hide_minutes``       for how long a screen may be hidden; 0: not at all.
     ``children``           whether a reader of this category whose birth date is not known is a child.
-    ``children_below``     the age at which grown-ups' seats begin, ``consent_below`` that from which no parent is asked.
+    ``children_below``     the age from which a reader is grown up, ``consent_below`` from which no parent is asked.
     ``max_owed``           fees in đồng that are tolerated.
     ``house_rules``        the version that has to be accepted; empty: none.
     """

@@ -147,8 +147,8 @@ def _settle(home: Path, asked: _Waiting, response: EnrolmentResponse, clock: Clo
         station=response.station,
         epoch=response.epoch,
         branch=response.branch,
-        # What headquarters says of its address wins; it may not know by which name it is reached from here.
-        url=response.url or asked.url,
+        # An address that has just led there is better than the one that headquarters believes to have.
+        url=asked.url or response.url,
         certificate=response.certificate,
     )
     before = load_headquarters(home)

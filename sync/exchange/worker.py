@@ -127,8 +127,9 @@ class Worker:
     ) -> None:
         self.close()
 
-    def turn(self, now: float) -> None:
-        """Look whether there is something to do, and do it: at most one call, or one night's work."""
+    def turn(self, now: float) -> bool:
+        """Look whether there is something to do, and do it: at most one call, or one night's work. Answers whether there
+        is more to be done at once."""
         wake_file = self._home / WAKE_FILE
         if wake_file.exists():
             wake_file.unlink(missing_ok=True)
@@ -142,6 +143,8 @@ class Worker:
             self.call(now)
         elif self._rhythm.is_night_work(self._place.station, at, is_open=self._is_open(at)):
             self._do_night(at)
+        # After a gap nothing is nearer its end yet, and a headquarters that finds one again must not be overrun.
+        return self._rhythm.next_call <= now and self.state.answer != Answer.GAP
 
     def call(self, now: float) -> Called:
         """One call, and what follows from it."""

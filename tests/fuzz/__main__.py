@@ -24,7 +24,7 @@ from tests.fuzz.watch import Defect, Watch
 
 _INPUTS = 1_000_000
 _SEED = 1
-_FOUND = Path("fuzz-found")
+_FOUND = Path("build/fuzz")
 _LAST_WORDS = 30  # lines of a process that died
 
 

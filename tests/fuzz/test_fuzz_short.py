@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -72,9 +74,8 @@ def _picky(data: bytes) -> None:
         raise ValueError("found")
 
 
-def _target(feed: object, name: str = "of-tests") -> Target:
-    assert callable(feed)
-    return Target(name, feed, (__import__(__name__, fromlist=["_"]),), longest=8)
+def _target(feed: Callable[[bytes], None]) -> Target:
+    return Target("of-tests", feed, (sys.modules[__name__],), longest=8)
 
 
 def test_inputs_that_get_further_are_changed_further_until_they_break_it(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_an_input_that_takes_for_ever_is_stopped(tmp_path: Path, monkeypatch: py
 
 
 def test_an_input_that_takes_too_much_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    peaks = iter([100 << 20, 100 << 20, 300 << 20])
+    peaks = iter([100 << 20, 300 << 20])
     monkeypatch.setattr(watch, "_peak", lambda: next(peaks))
     (defect,) = _watched(_target(lambda _data: None), tmp_path, b"x")
     assert defect.what.startswith(TooMuch.__name__)

@@ -66,19 +66,20 @@ class Watch:
         self._found = found
         self._tell = tell
         self._known: set[tuple[str, str]] = set()
-        self._most = _peak()
 
     def feed(self, data: bytes) -> None:
         """One input. Raises nothing but ``KeyboardInterrupt``."""
-        signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
-        self._most = max(self._most, _peak())
+        before = _peak()
         try:
-            self._target.feed(data)
-            grown = (_peak() - self._most) // _UNITS
+            signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
+            try:
+                self._target.feed(data)
+            finally:
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            grown = (_peak() - before) // _UNITS
             if grown > MEGABYTES:
                 raise TooMuch(f"{grown} MB for {len(data)} bytes")
         except (Exception, TooSlow) as error:  # noqa: BLE001 - whatever it is, it is what is looked for
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             self._note(data, error)
 
     def _note(self, data: bytes, error: BaseException) -> None:
@@ -99,7 +100,6 @@ class Watch:
         try:
             yield
         finally:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             signal.signal(signal.SIGVTALRM, before)
 
 

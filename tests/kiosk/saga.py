@@ -47,7 +47,7 @@ from tests.kiosk.wires import Kiosk, card, rows_of, tag_in
 from tests.sync.store.stations import ACTOR, AN, BRANCH, EPOCH, STATION, Clock
 
 #: Seconds the driver waits for an answer that was lost; nobody else is kept waiting here, for answers are there at once.
-ANSWER_WITHIN: Final = 0.05
+ANSWER_WITHIN: Final = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Line:
             marking=self.marking,
             answer_within=ANSWER_WITHIN,
             linger=0.0,
-            rest=0.002,
+            rest=0.0005,
         )
         pad.line = self
         return pad

@@ -121,6 +121,7 @@ def put_back(stand: Stand, k: int, *, out: bool) -> None:
     stand.until_struck()
     stand.kiosk.until(lambda state: not state.pad and at_rest(state))
     stand.line.put(tag)
+    stand.kiosk.until(lambda state: bool(state.pad))
     ends_well(stand, out=out)
 
 
@@ -193,26 +194,25 @@ def gives_up(stand: Stand, *, out: bool) -> None:
 
 
 def walk(stand: Stand, course: Callable[[int], Course]) -> None:
-    """Take courses behind every byte of a writing, out and back."""
+    """Take courses behind every byte of a writing, on the way out and on the way back."""
     stand.borrow(KIEU_1)
     ends_well(stand, out=True)
-    for out in (True, False):
-        if not out:
-            stand.borrow(KIEU_1)
-            ends_well(stand, out=True)
-            is_brought_back(stand)
-        length = stand.line.passed
-        for k in range(length):
-            if out:
-                later(stand)
-            elif not stand.law.is_lent(KIEU_1):
-                stand.borrow(KIEU_1)
-                ends_well(stand, out=True)
-            course(k)(stand, k, out=out)
-            assert stand.line.struck
-            assert stand.law.broken == [], (k, out)
-    print(length)
+    for k in range(stand.line.passed):
+        later(stand)
+        course(k)(stand, k, out=True)
+        assert stand.line.struck
+        assert stand.law.broken == []
     later(stand)
+    stand.borrow(KIEU_1)
+    ends_well(stand, out=True)
+    is_brought_back(stand)
+    for k in range(stand.line.passed):
+        stand.borrow(KIEU_1)
+        ends_well(stand, out=True)
+        course(k)(stand, k, out=False)
+        assert stand.line.struck
+        assert stand.law.broken == []
+        later(stand)
     assert stand.stands(KIEU_1) == ON_THE_SHELF
 
 

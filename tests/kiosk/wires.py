@@ -148,7 +148,7 @@ class Kiosk:
             if time.monotonic() > deadline:
                 stages = {book.item_id: book.stage for book in state.books}
                 raise AssertionError(f"it never came to it: {state.phase}, {stages}")
-            time.sleep(0.002)
+            time.sleep(0.0005)
         return state
 
     def settled(self, stages: dict[str, Stage]) -> State:

@@ -110,6 +110,19 @@ def test_the_part_that_completes_a_set_waits_until_the_first_has_been_secured(wo
     assert not world.secured("SET/2")
 
 
+def test_what_was_secured_before_a_loan_does_not_count_as_released(world: World) -> None:
+    world.card(ANH)
+    world.lay("SET/1")
+    world.put("SET/2")
+    world.slip("SET/1")
+    world.settle()
+    assert world.shown == {"SET": RowState.PUT_BACK}
+    world.notice()
+    world.lay("SET/1")
+    assert world.shown == {"SET": RowState.BORROWED}
+    assert not world.secured("SET/1")
+
+
 def test_a_book_taken_away_while_it_is_being_secured_is_forgotten_and_waits_on(world: World) -> None:
     world.put("B1")
     world.slip("B1")

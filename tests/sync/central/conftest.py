@@ -13,6 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from sync.central.database import Database
+from sync.central.office import Office
+from tests.sync.central.offices import Site, Time, office_at
 
 
 class Server:
@@ -79,3 +81,32 @@ def database(fresh: Callable[[], str | Path]) -> Iterator[Database]:
     """An empty headquarters' database, on SQLite and on PostgreSQL."""
     with Database.open(fresh()) as opened:
         yield opened
+
+
+@pytest.fixture
+def kind(request: pytest.FixtureRequest) -> str:
+    """On what a headquarters with stations runs: embedded, unless a test is parametrised with this."""
+    return str(getattr(request, "param", "sqlite"))
+
+
+@pytest.fixture
+def time() -> Time:
+    """The clock of a headquarters and its stations."""
+    return Time()
+
+
+@pytest.fixture
+def office(kind: str, request: pytest.FixtureRequest, tmp_path: Path, time: Time) -> Iterator[Office]:
+    """A headquarters with rules, copies and readers."""
+    with ExitStack() as stack:
+        where: str | Path = tmp_path / "hq"
+        if kind == "postgresql":
+            server: Server = request.getfixturevalue("server")
+            where = stack.enter_context(server.database())
+        yield office_at(stack.enter_context(Database.open(where)), tmp_path / "hq", time)
+
+
+@pytest.fixture
+def site(office: Office, tmp_path: Path, time: Time) -> Site:
+    """A station that could be one of its own."""
+    return Site(tmp_path / "station", office, time)

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from config.headquarters import Headquarters, load_headquarters
 from config.loader import dump
@@ -33,7 +35,9 @@ from sync.exchange.papers import PaperRefused, normal_code
 from sync.exchange.state import Heard, note
 from sync.exchange.transport import RoadBlocked
 from sync.exchange.worker import Worker
+from sync.store.files import open_ledger
 from sync.store.ledger import Ledger
+from sync.store.view import LedgerView
 from tests.sync.central.world import HQ, NOW, keys_of
 
 BRANCHES = (
@@ -146,6 +150,14 @@ def _broken() -> RoadBlocked:
     return RoadBlocked(Phrase("Đường truyền bị ngắt.", "The line broke off."))
 
 
+@cache
+def _new_files() -> dict[str, bytes]:
+    """The two files of a station as they are built, with nothing in them."""
+    with TemporaryDirectory() as folder:
+        open_ledger(Path(folder)).close()
+        return {path.name: path.read_bytes() for path in Path(folder).glob("*.sqlite")}
+
+
 @dataclass
 class Site:
     """A station in a folder of its own."""
@@ -157,6 +169,10 @@ class Site:
 
     def __post_init__(self) -> None:
         self.road = Direct(self.office)
+        if not self.home.exists():
+            self.home.mkdir()
+            for name, content in _new_files().items():
+                (self.home / name).write_bytes(content)
 
     @property
     def place(self) -> Headquarters:
@@ -192,6 +208,13 @@ class Site:
             wait=0.5,
         ) as ledger:
             yield ledger
+
+    def ledger_view(self) -> LedgerView:
+        """What can be seen of it beside whoever owns it."""
+        place = self.place
+        return LedgerView.open(
+            self.home, station=place.station, epoch=place.epoch, branch=place.branch, clock=self.time.reading
+        )
 
     def caller(self) -> Caller:
         return Caller(

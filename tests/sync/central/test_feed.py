@@ -110,16 +110,37 @@ BODIES = st.dictionaries(
 )
 
 
-@given(BODIES, BODIES)
-def test_a_difference_turns_one_state_into_the_other(before: dict[Place, str], after: dict[Place, str]) -> None:
-    state: dict[Place, str] = dict(before)
-    for place, body in difference(before, after).items():
-        assert body is None or state.get(place) != body
-        if body is None:
-            del state[place]
-        else:
-            state[place] = body
-    assert state == after
+@given(BODIES, BODIES, st.sampled_from(["A", "B", "AB"]))
+def test_a_difference_turns_one_state_into_the_other(
+    before: dict[Place, str], after: dict[Place, str], scopes: str
+) -> None:
+    """For whoever listens in one scope, and for whoever listens in both, as :func:`publish` puts it in order."""
+    state = {place[1:]: body for place, body in before.items() if place[0] in scopes}
+    for (scope, *row), body in sorted(difference(before, after).items(), key=lambda one: one[1] is not None):
+        if scope in scopes:
+            state.pop((row[0], row[1]), None)
+            if body is not None:
+                state[row[0], row[1]] = body
+    stands: dict[tuple[str, str], set[str]] = {}
+    for place, body in after.items():
+        if place[0] in scopes:
+            stands.setdefault(place[1:], set()).add(body)
+    assert state.keys() == stands.keys()
+    assert all(body in stands[row] for row, body in state.items())
+
+
+@given(BODIES)
+def test_what_stays_as_it_is_tells_nobody_anything(state: dict[Place, str]) -> None:
+    assert difference(state, dict(state)) == {}
+
+
+def test_who_may_know_whose_it_is_knows_it_in_whatever_scopes_she_listens(database: Database) -> None:
+    named, nameless = as_body({"patron_id": "R1"}), as_body({"patron_id": None})
+    told = difference({}, {("A", "loan", "t"): named, ("B", "loan", "t"): nameless})
+    with database.begin() as connection:
+        publish(connection, told, NOW)
+    with database.read() as connection:
+        assert [change.row for change in page(connection, 0, ["A", "B"]).changes][-1] == {"patron_id": "R1"}
 
 
 def test_a_transaction_that_commits_late_is_never_skipped(server: Server) -> None:

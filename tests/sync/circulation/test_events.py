@@ -122,15 +122,15 @@ GOLDEN: list[tuple[Event, str, str]] = [
     (ev.LoanClosed("TN.1", "a1", "on_shelf"), "loan_closed", '{"item":"TN.1","loan":"a1","reason":"on_shelf"}'),
     (ev.FeeRefunded("f1", 1000), "fee_refunded", '{"amount":1000,"fee":"f1"}'),
     (
-        ev.SeatTaken("00ff", "05", "TN", 9, "r4"),
+        ev.SeatTaken("00ff", "05", "TN", 9),
         "seat_taken",
-        '{"branch":"TN","ends_at":9,"rules":"r4","seat":"05","visit":"00ff"}',
+        '{"branch":"TN","ends_at":9,"seat":"05","visit":"00ff"}',
     ),
     (
-        ev.SeatTaken("00ff", "05", "TN", 9, "r4", "thiếu nhi", "child", 12),
+        ev.SeatTaken("00ff", "05", "TN", 9, "thiếu nhi", "child", 12),
         "seat_taken",
         (
-            '{"branch":"TN","category":"thiếu nhi","ends_at":9,"group":"child","number":12,"rules":"r4","seat":"05",'
+            '{"branch":"TN","category":"thiếu nhi","ends_at":9,"group":"child","number":12,"seat":"05",'
             '"visit":"00ff"}'
         ),
     ),
@@ -492,7 +492,7 @@ def test_a_visit_to_the_internet_room_leaves_no_trace_of_what_was_looked_at() ->
     """Where somebody sat and for how long, and nothing that came over the wire of the seat."""
     names = {f.name for cls in ev.OF_THE_ROOM for f in fields(cls)}
     assert names == {
-        "added", "booking", "branch", "category", "ended_at", "ends_at", "group", "number", "outcome", "rules", "seat",
+        "added", "booking", "branch", "category", "ended_at", "ends_at", "group", "number", "outcome", "seat",
         "seats", "seconds", "starts_at", "to", "until_at", "visit",
     }  # fmt: skip
 
@@ -502,7 +502,7 @@ def test_a_visit_to_the_internet_room_leaves_no_trace_of_what_was_looked_at() ->
     [
         (ev.CheckedOut("TN.1", "a1", "sach", "TN", "take_home", 9, "r4"), ["a1"]),
         (ev.Renewed("TN.1", "a1", 9, 8, 1, "r4"), ["a1"]),
-        (ev.SeatTaken("00ff", "05", "TN", 9, "r4"), ["00ff"]),
+        (ev.SeatTaken("00ff", "05", "TN", 9), ["00ff"]),
         (ev.QueueJoined("00ff", 12, "TN"), ["00ff"]),
         (ev.SeatReserved("00ff", "05", 7, 8, 9), ["00ff"]),
         (ev.HouseRulesAccepted("00ff", "2"), ["00ff"]),

@@ -74,8 +74,8 @@ class Headquarters:
     def __init__(self, folder: Path, time: Time, rng: random.Random, tally: Tally, files: Files | None = None) -> None:
         self._folder, self._time, self._rng, self._tally = folder, time, rng, tally
         self._lives = 0
-        #: Every batch that ever arrived, whole, by its signed header.
-        self.arrived: dict[bytes, bytes] = {}
+        #: All that ever arrived as a batch, by its signed header; what the road has damaged is among it.
+        self.arrived: dict[bytes, set[bytes]] = {}
         #: The copy of which stations are told that what is in it is safe, and up to where it goes, by station's row.
         self.backup: Files | None = None
         self.in_backup: dict[str, int] = {}
@@ -195,7 +195,7 @@ class Headquarters:
     def keep_batch(self, batch: bytes) -> None:
         """The same for a batch alone."""
         length = int.from_bytes(batch[4:8])
-        self.arrived[batch[8 : 8 + length]] = batch
+        self.arrived.setdefault(batch[8 : 8 + length], set()).add(batch)
 
     # --- what it does by itself ---------------------------------------------------------------------------------------
 
