@@ -32,7 +32,7 @@ class Headquarters:
     station: Annotated[str, OneLine(most=40)]
     epoch: Annotated[int, Between(1)]
     branch: Annotated[str, OneLine(most=40)]
-    url: Annotated[str, OneLine(most=300)] = ""
+    url: Annotated[str, OneLine(least=0, most=300)] = ""
     certificate: str = ""
 
 

@@ -56,8 +56,13 @@ def decode(raw: bytes, *, whole: bool = True, uid: Uid | None = None, uid_map: M
     content = _content(raw, whole=whole)
     if isinstance(content, LibraryTag) or uid is None or uid not in uid_map:
         return content
+    return known_by_uid(content, uid_map[uid])
+
+
+def known_by_uid(content: BlankTag | ForeignTag | DamagedTag, item_id: str) -> LibraryTag:
+    """The tag of an item that a list of UIDs names, for what its own content does not say."""
     damaged = (TagWarning.CONTENT_DAMAGED,) if isinstance(content, DamagedTag) else ()
-    return LibraryTag(uid_map[uid], usage=None, model=TagModel.UID, warnings=damaged)
+    return LibraryTag(item_id, usage=None, model=TagModel.UID, warnings=damaged)
 
 
 def _content(raw: bytes, *, whole: bool) -> Decoded:

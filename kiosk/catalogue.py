@@ -1,4 +1,4 @@
-"""Titles, items and readers in the terminal: imports with their reports, search, forgetting a reader."""
+"""Titles, items, readers and chips in the terminal: imports with their reports, search, forgetting a reader."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from sync.circulation.events import PatronForgotten
 from sync.intake.catalogue import import_catalogue
 from sync.intake.mapping import load_mapping
 from sync.intake.patrons import import_patrons, load_columns
-from sync.intake.report import CatalogueReport, PatronReport
+from sync.intake.report import CatalogueReport, PatronReport, TagReport
+from sync.intake.tags import import_tags
 from sync.store.files import open_reference
 from sync.store.reference import Reference
 from sync.text import masked_name, nfc
@@ -67,6 +68,17 @@ def import_readers(say: Answers, home: Path, files: Sequence[Path], mapping: str
             dry_run=dry_run,
             progress=bar,
         )
+    show_report(say, report)
+
+
+def import_chips(say: Answers, home: Path, files: Sequence[Path], *, dry_run: bool) -> None:
+    """Bring in a list of chips that are known by their UIDs, and report on it."""
+    settle_in(home, command="tramsach tag map")
+    with (
+        Reference(open_reference(home, command="tramsach tag map")) as reference,
+        progress(_("Reading the list of chips"), quiet=say.as_json) as bar,
+    ):
+        report = import_tags(files_there(say, files), reference, dry_run=dry_run, progress=bar)
     show_report(say, report)
 
 
@@ -141,7 +153,7 @@ def files_there(say: Answers, files: Sequence[Path]) -> list[Path]:
     return [file for file in files if file.is_file()]
 
 
-def show_report(say: Answers, report: CatalogueReport | PatronReport) -> None:
+def show_report(say: Answers, report: CatalogueReport | PatronReport | TagReport) -> None:
     """Say what an import brought, and what it repaired and refused."""
     say.document(report.as_json())
     if report.dry_run:
@@ -165,6 +177,15 @@ def show_report(say: Answers, report: CatalogueReport | PatronReport) -> None:
                     read=report.read,
                     patrons=report.patrons,
                     cards=report.cards,
+                    repaired=len(report.repaired),
+                    refused=len(report.refused),
+                )
+            )
+        case TagReport():
+            say.show(
+                _("Read {read} rows: {tags} chips; {repaired} repaired, {refused} refused.").format(
+                    read=report.read,
+                    tags=report.tags,
                     repaired=len(report.repaired),
                     refused=len(report.refused),
                 )

@@ -10,6 +10,7 @@ import typer
 from kiosk.i18n import _
 from kiosk.terminal import Answers
 
+DryRun = Annotated[bool, typer.Option("--dry-run", help=_("Read and report everything, write nothing."))]
 Json = Annotated[bool, typer.Option("--json", help=_("Print one JSON document for a machine to read."))]
 
 

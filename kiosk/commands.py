@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from config.station import home_folder
-from kiosk.command_parts import Json, end, example, home_of
+from kiosk.command_parts import DryRun, Json, end, example, home_of
 from kiosk.device_commands import add_devices
 from kiosk.hq_commands import add_hq
 from kiosk.i18n import _
@@ -32,7 +32,6 @@ class Profile(StrEnum):
     SMALL = "small"
 
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help=_("Read and report everything, write nothing."))]
 Patron = Annotated[str, typer.Argument(metavar=_("PATRON"), help=_("The reader's card number."))]
 Items = Annotated[list[str], typer.Argument(metavar=_("ITEM…"), help=_("Barcodes (accession numbers), one or more."))]
 Fee = Annotated[str, typer.Argument(metavar=_("FEE"), help=_("The fee's number, from `tramsach account`."))]

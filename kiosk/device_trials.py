@@ -11,8 +11,9 @@ import json
 import logging
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, cast
@@ -54,10 +55,12 @@ from drivers.iso28560_3 import encode
 from drivers.library_tag import BlankTag, DamagedTag, ForeignTag, LibraryTag, Unfit, Usage
 from drivers.registry import Kind, Registry, load_registry
 from drivers.supervisor import Supervisor
+from drivers.tag_models import known_by_uid
 from kiosk.devices import known_devices, remedy
 from kiosk.i18n import _, language
 from kiosk.terminal import Answers, table
 from sync.circulation.model import LOCAL_ZONE
+from sync.store.view import told_tags
 
 #: What a trial writes on a blank tag.
 TEST_ITEM: Final = "TRAMSACH-TEST"
@@ -98,7 +101,7 @@ def try_device(say: Answers, home: Path, name: str, *, write: bool, seconds: flo
             identity = opened.self_test()
             said = f"{identity.model} {identity.firmware} {identity.serial}".strip()
             say.show(_("{name} is there: {who}").format(name=name, who=said or _("it does not say what it is")))
-            told = _try(say, registry, device, opened, write=write, seconds=seconds)
+            told = _try(say, home, registry, device, opened, write=write, seconds=seconds)
     except DeviceError as error:
         say.document({"device": name, "code": error.code})
         say.fail(remedy(error.code, device))
@@ -132,7 +135,7 @@ def _identity(identity: Identity) -> dict[str, object]:
 
 
 def _try(
-    say: Answers, registry: Registry, device: DeviceSettings, opened: Device, *, write: bool, seconds: float
+    say: Answers, home: Path, registry: Registry, device: DeviceSettings, opened: Device, *, write: bool, seconds: float
 ) -> dict[str, object]:
     kind = registry.kind(device)
     if write and kind is not Kind.PAD:
@@ -140,7 +143,7 @@ def _try(
         return {}
     match kind:
         case Kind.PAD:
-            return _try_pad(say, cast("RfidPad", opened), write=write, seconds=seconds)
+            return _try_pad(say, home, cast("RfidPad", opened), write=write, seconds=seconds)
         case Kind.CARD_READER:
             return _try_reader(say, opened, seconds)
         case Kind.SCANNER:
@@ -159,7 +162,7 @@ def _events(device: Device, seconds: float) -> Iterator[DeviceEvent]:
         time.sleep(min(device.rest, 0.1))
 
 
-def _try_pad(say: Answers, pad: RfidPad, *, write: bool, seconds: float) -> dict[str, object]:
+def _try_pad(say: Answers, home: Path, pad: RfidPad, *, write: bool, seconds: float) -> dict[str, object]:
     say.show(_("Lay a book on the pad …"))
     uids: frozenset[Uid] = frozenset()
     for event in _events(pad, seconds):
@@ -174,7 +177,8 @@ def _try_pad(say: Answers, pad: RfidPad, *, write: bool, seconds: float) -> dict
     if not uids:
         say.fail(_("No tag was seen. Lay a book flat on the middle of the pad; is there a chip in it?"))
         return {"tags": []}
-    looks = [pad.look(uid) for uid in sorted(uids)]
+    listed = told_tags(home, uids)
+    looks = [_named(pad.look(uid), listed) for uid in sorted(uids)]
     grid = table(_("On the pad"), _("UID"), _("Content"), "AFI", "EAS", _("At the gate"), _("Chip"))
     for look in looks:
         afi = "–" if look.mark.afi is None else f"{look.mark.afi:02X}"
@@ -186,6 +190,13 @@ def _try_pad(say: Answers, pad: RfidPad, *, write: bool, seconds: float) -> dict
     if write:
         told["written"] = _write(say, pad, looks)
     return told
+
+
+def _named(look: TagLook, listed: Mapping[Uid, str]) -> TagLook:
+    """A look at a tag which says nothing itself, with what the library's list of chips says of it."""
+    if look.uid not in listed or not isinstance(look.content, BlankTag | ForeignTag | DamagedTag):
+        return look
+    return replace(look, content=known_by_uid(look.content, listed[look.uid]))
 
 
 def _chip(look: TagLook) -> str:

@@ -24,6 +24,7 @@ from sync.exchange.state import Heard, State
 from sync.exchange.transport import Https
 from sync.exchange.worker import Worker
 from sync.store.clock import read_clock
+from sync.store.view import Clock
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,14 @@ class _Line:
         self._answers.put(False)
 
 
-def work(home: Path, source: TextIO, target: TextIO, *, turn_every: float = _TURN_EVERY_S) -> None:
+def work(
+    home: Path,
+    source: TextIO,
+    target: TextIO,
+    *,
+    turn_every: float = _TURN_EVERY_S,
+    clock: Clock = read_clock,
+) -> None:
     """Be the worker of a station until the input ends. ``turn_every`` is in seconds; while there is more to send or to
     fetch, one turn follows upon the other."""
     place = load_headquarters(home)
@@ -91,7 +99,7 @@ def work(home: Path, source: TextIO, target: TextIO, *, turn_every: float = _TUR
         place,
         road := Https(place.url, place.certificate),
         line,
-        clock=read_clock,
+        clock=clock,
         version=version("tramsach"),
         now=time.monotonic(),
         rng=random.Random(),
@@ -106,11 +114,11 @@ def work(home: Path, source: TextIO, target: TextIO, *, turn_every: float = _TUR
             line.say_alive()
 
 
-def main() -> None:
-    """The worker's process."""
+def main(clock: Clock = read_clock) -> None:
+    """The worker's process; its last argument is the station's folder."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        work(Path(sys.argv[1]), sys.stdin, sys.stdout)
+        work(Path(sys.argv[-1]), sys.stdin, sys.stdout, clock=clock)
     except ExplainedError as error:
         log.error("the worker cannot go on: %s", type(error).__name__)
         sys.exit(1)

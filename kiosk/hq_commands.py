@@ -348,7 +348,9 @@ def _add_stations(hq: typer.Typer) -> None:
         help=_("Make a one-time code for a station; it is shown once."),
         epilog=example("tramsach hq station add TN-K01 --branch TN"),
     )(add_station)
-    stations.command("list", help=_("Show the stations and how far each is."))(list_stations)
+    stations.command(
+        "list", help=_("Show the stations and how far each is."), epilog=example("tramsach hq station list")
+    )(list_stations)
     stations.command("show", help=_("Show one station."), epilog=example("tramsach hq station show TN-K01"))(
         show_station
     )
@@ -413,7 +415,11 @@ def _add_bundles(hq: typer.Typer) -> None:
 
 def _add_exceptions(hq: typer.Typer) -> None:
     exceptions = typer.Typer(help=_("The work-list: what cannot both be true."), no_args_is_help=True)
-    exceptions.command("list", help=_("Show what staff have to settle, the oldest first."))(list_exceptions)
+    exceptions.command(
+        "list",
+        help=_("Show what staff have to settle, the oldest first."),
+        epilog=example("tramsach hq exceptions list --branch TN"),
+    )(list_exceptions)
     exceptions.command(
         "resolve",
         help=_("Settle one in one of the ways offered."),

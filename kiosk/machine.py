@@ -6,7 +6,7 @@ several, and all of them are heard; a visit works with one pad and one printer, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Self, cast
@@ -49,7 +49,11 @@ def setup_of(settings: Settings, devices: Devices, registry: Registry) -> Setup:
 
 
 class Machine:
-    """Devices and session of one station, from :meth:`begin` to :meth:`end`; a context manager."""
+    """Devices and session of one station, from :meth:`begin` to :meth:`end`; a context manager.
+
+    ``worker`` is the command of its worker's process (:class:`~kiosk.exchange.Keeper`), where it is not the usual one:
+    a station whose ``clock`` is not the machine's needs one that goes by the same.
+    """
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class Machine:
         play: Callable[[str], None] = lambda _sound: None,
         render: Render | None = None,
         clock: Clock = read_clock,
+        worker: Sequence[str] = (),
     ) -> None:
         station = settings.station.value
         self._devices = devices
@@ -73,7 +78,9 @@ class Machine:
         self._supervisor = Supervisor(self._heard)
         self._home = settings.home
         place = settings.headquarters
-        self._keeper = Keeper(settings.home, self.session.post) if place is not None and place.url else None
+        self._keeper = (
+            Keeper(settings.home, self.session.post, command=worker) if place is not None and place.url else None
+        )
         self._health = HealthKeeper(settings.home, devices, self._supervisor.health)
 
     def __enter__(self) -> Self:

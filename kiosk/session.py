@@ -5,7 +5,8 @@ fingers, answers of devices) and, a few times a second, sends itself a tick. Eac
 effects are performed in order, and an effect that is answered at once (the ledger's) has its answer stepped before
 anything else is taken from the queue, so that "ledger first, security bit second" is the order of the code. What a
 device does is asked of its supervisor and comes back as a message when it is done; when a device cannot be asked, the
-answer is still given, as ``None``: nobody knows. Whatever the ledger refuses to write puts the station out of service,
+answer is still given, as ``None``: nobody knows. A chip that does not say which item it is in is looked up by its UID
+in the library's list, so that neither drivers nor flows need to know of one. Whatever the ledger refuses to write puts the station out of service,
 with a code, and nothing is shown as lent.
 
 The screen is told of each new view through ``show``, which must only pass it on. Nothing here knows Kivy, so that the
@@ -34,8 +35,11 @@ from drivers.devices import (
     Raster,
     ReceiptPrinter,
     RfidPad,
+    TagRead,
 )
 from drivers.iso15693 import SecurityResult
+from drivers.library_tag import BlankTag, DamagedTag, ForeignTag
+from drivers.tag_models import known_by_uid
 from kiosk.exchange import ToWrite, write
 from kiosk.flows import messages as m
 from kiosk.flows.show import view
@@ -165,6 +169,8 @@ class Session:
                 continue
             if isinstance(message, DeviceLost | DeviceBack):
                 self._record_device(ledger, message)
+            if isinstance(message, TagRead):
+                message = _known_by_uid(ledger, message)
             self._take(ledger, message)
 
     def _record_device(self, ledger: Ledger, event: DeviceLost | DeviceBack) -> None:
@@ -248,6 +254,8 @@ class Session:
                 return m.Undone(visit, item_id)
             case m.MarkSecured(_visit, item_id):
                 ledger.tag_secured(item_id)
+            case m.TellStaff(_visit, item_id, why):
+                ledger.repair_needed(item_id, why.value)
             case m.ReleaseTag(visit, item_id, uid):
                 return self._write(visit, item_id, uid, lambda pad: pad.release(uid))
             case m.SecureTag(visit, item_id, uid):
@@ -321,6 +329,19 @@ class Session:
         if not isinstance(error, DeviceError):
             log.error("the receipt failed: %s", type(error).__name__)
         self.post(m.Printed(visit, Receipt.FAILED if isinstance(error, NotSent) else Receipt.UNKNOWN))
+
+
+def _known_by_uid(ledger: Ledger, read: TagRead) -> TagRead:
+    """What a pad has read, with the item that the list of UIDs has for a tag which says nothing itself."""
+    if not isinstance(read.content, BlankTag | ForeignTag | DamagedTag):
+        return read
+    try:
+        item_id = ledger.item_of_tag(read.uid)
+    except StoreError as error:
+        # As when it is on no list: it is shown as what it says of itself, and nothing is done with it.
+        log.error("the list of chips cannot be read: %s", type(error).__name__)
+        return read
+    return read if item_id is None else replace(read, content=known_by_uid(read.content, item_id))
 
 
 def _found(ledger: Ledger, visit: int, item_id: str) -> m.ItemFound:

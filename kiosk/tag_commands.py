@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kiosk.command_parts import end, example
+from kiosk.command_parts import DryRun, Json, end, example, home_of
 from kiosk.i18n import _
 from kiosk.terminal import Answers
 
@@ -21,12 +22,16 @@ class WrittenModel(StrEnum):
 
 
 def decode(
+    context: typer.Context,
     given: Annotated[
         list[str],
         typer.Argument(
             metavar=_("HEX…"), help=_("The bytes of a chip, two digits each; - reads them from input, a chip a line.")
         ),
     ],
+    uid: Annotated[
+        str, typer.Option(metavar="UID", help=_("The chip's own number, to be looked for on the list of chips."))
+    ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help=_("Print one JSON object a line for a machine to read."))
     ] = False,
@@ -34,7 +39,23 @@ def decode(
     from kiosk import tags
 
     say = Answers(as_json=as_json)
-    tags.decode_tags(say, given)
+    tags.decode_tags(say, given, uid=uid, home=home_of(context))
+    end(say)
+
+
+def import_chips(
+    context: typer.Context,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar=_("FILE…"), help=_("CSV or XLSX files with a column UID and one with item numbers.")),
+    ],
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    from kiosk import catalogue
+
+    say = Answers(as_json=as_json)
+    catalogue.import_chips(say, home_of(context), files, dry_run=dry_run)
     end(say)
 
 
@@ -101,4 +122,9 @@ def add_tags(app: typer.Typer, panel: str) -> None:
         help=_("Print the bytes to write on a chip."),
         epilog=example("tramsach tag encode --model 28560-3 --item-id TN.00011 --isil VN-TN"),
     )(encode)
+    group.command(
+        "map",
+        help=_("Bring in a list of chips on which nothing is written: UID and item number."),
+        epilog=example("tramsach tag map uids.csv"),
+    )(import_chips)
     app.add_typer(group, name="tag", rich_help_panel=panel)

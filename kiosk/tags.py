@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from rich.table import Table
@@ -33,6 +34,8 @@ from drivers.library_tag import (
 from drivers.tag_models import decode
 from kiosk.i18n import _, language
 from kiosk.terminal import Answers, table
+from sync.intake.tags import parse_uid
+from sync.store.view import told_tags
 from sync.text import nfc
 
 _SHOWN: Final = 24
@@ -170,15 +173,25 @@ _GIVEN: Final[Mapping[str, Oid]] = {name: oid for name, oid in _ELEMENTS.items()
 # --- decode -----------------------------------------------------------------------------------------------------------
 
 
-def decode_tags(say: Answers, given: Sequence[str]) -> None:
-    """Say what is on each tag; bytes that are none are refused one by one."""
+def decode_tags(say: Answers, given: Sequence[str], *, uid: str, home: Path) -> None:
+    """Say what is on each tag; bytes that are none are refused one by one.
+
+    The chip with a ``uid`` is what the station's list says, where its own content says nothing.
+    """
+    parsed = parse_uid(uid)
+    if uid and (parsed is None or len(given) > 1):
+        one = _("A UID has 16 hexadecimal digits and begins with E0; it belongs to one chip.")
+        say.fail(_("✗ {text}: {reason}").format(text=uid, reason=one))
+        return
+    number = bytes.fromhex(parsed[0]) if parsed else None
+    listed = told_tags(home, [number]) if number else {}
     for text in _texts(given):
         raw = _bytes(text)
         if raw is None:
             shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
             say.fail(_("✗ {text}: these are no bytes, two digits 0–9 or A–F each.").format(text=shown))
             continue
-        decoded = decode(raw)
+        decoded = decode(raw, uid=number, uid_map=listed)
         say.line(json.dumps(document(raw, decoded), ensure_ascii=False))
         _show(say, raw, decoded)
 

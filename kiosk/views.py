@@ -260,7 +260,10 @@ class RepairView:
 
 @dataclass(frozen=True, slots=True)
 class StaffView:
-    """The staff corner: devices, what has not reached headquarters, tags to secure, in or out of service."""
+    """The staff corner: devices, what has not reached headquarters, tags to secure, in or out of service.
+
+    ``trouble`` is the code of the fault that put the machine out of service by itself.
+    """
 
     devices: tuple[DeviceView, ...] = ()
     unsent: int = 0
@@ -268,6 +271,7 @@ class StaffView:
     repairs: tuple[RepairView, ...] = ()
     out_of_service: bool = False
     clock_trusted: bool = True
+    trouble: str = ""
 
 
 Body = (

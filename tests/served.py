@@ -36,7 +36,7 @@ class Served:
     """
 
     def __init__(self, home: Path, *, database: str | None = None, workers: int = 1) -> None:
-        self.home, self._workers = home, workers
+        self.home, self.database, self._workers = home, database, workers
         self._kept = socket.socket()
         self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._kept.bind(("127.0.0.1", 0))
@@ -110,7 +110,7 @@ class Served:
         return lived
 
     def end(self) -> int:
-        """Ask it to end, and wait for it; answers its exit code."""
+        """Ask it to end, and wait for it; answers its exit code, or the signal (less than nought) that ended it last."""
         process, self._process = self._process, None
         if process is None:
             raise RuntimeError("headquarters does not run")

@@ -76,16 +76,26 @@ def readers(today: date) -> Iterator[Patron]:
 
 
 def make_home(folder: Path, today: date) -> None:
-    """A station's folder with the demonstration's settings, rules, holidays, titles and readers. It must be new."""
+    """The folder of a station of its own, with the demonstration's settings, rules, titles and readers; a new one."""
+    make_folder(folder, today)
+    with Reference(open_reference(folder, command="tramsach demo")) as reference:
+        fill(reference, today)
+
+
+def make_folder(folder: Path, today: date) -> None:
+    """A new folder with the station's settings, the rules and the holidays of two years; no titles or readers yet."""
     folder.mkdir(parents=True)
-    pin = hash_pin(PIN)  # one for everybody: they are nobody
-    write_toml(folder / STATION_FILE, {"profile": "demo", "branch": "TN", "staff_pin": pin})
+    write_toml(folder / STATION_FILE, {"profile": "demo", "branch": "TN", "staff_pin": hash_pin(PIN)})
     shutil.copyfile(SHIPPED / "demo.toml", folder / RULES_FILE)
     write_holidays(folder, (today.year, today.year + 1))
-    with Reference(open_reference(folder, command="tramsach demo")) as reference:
-        patrons = list(readers(today))
-        reference.write(titles(), items(), patrons, cards={p.patron_id: (p.patron_id,) for p in patrons})
-        reference.write_pins({p.patron_id: pin for p in patrons})
+
+
+def fill(reference: Reference, today: date) -> None:
+    """Write titles, copies, readers and their PINs into a station's reference, or headquarters'."""
+    patrons = list(readers(today))
+    reference.write(titles(), items(), patrons, cards={p.patron_id: (p.patron_id,) for p in patrons})
+    pin = hash_pin(PIN)  # one for everybody: they are nobody
+    reference.write_pins({p.patron_id: pin for p in patrons})
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:

@@ -1,5 +1,8 @@
 """The scripted visit: a reader borrows three items of which one is refused, brings two back, and renews one.
 
+Where the kiosk belongs to a headquarters its network is pulled then, and the reader borrows once more; when the cable
+is back the script waits until headquarters has acknowledged every event.
+
 It is played on the bench's simulated devices, so every byte goes over the same wires as with real ones; fingers are
 given to the session as the screen would give them. ``shoot`` is called at every screen worth a picture.
 """
@@ -14,6 +17,7 @@ from drivers.devices import Raster
 from kiosk.demo.bench import Bench
 from kiosk.demo.library import PIN
 from kiosk.demo.tour import ADULT, EXPIRED
+from kiosk.demo.uplink import Uplink
 from kiosk.flows.state import Phase, Stage, State
 from kiosk.machine import Machine
 from kiosk.views import Action, Receipt, Touch
@@ -28,24 +32,38 @@ class Stuck(RuntimeError):
 
 @dataclass
 class Played:
-    """What the visit came to, and how long its parts took, in seconds."""
+    """What the visit came to, and how long its parts took, in seconds.
+
+    ``unsent`` is how many events headquarters had not acknowledged, before the cable came back and when it was heard
+    again; ``received`` what its log then held (:class:`kiosk.demo.headquarters.Received`). Both are empty at a kiosk
+    of its own.
+    """
 
     borrowed: list[str] = field(default_factory=list)
     refused: dict[str, list[str]] = field(default_factory=dict)
     returned: list[str] = field(default_factory=list)
     renewed: list[str] = field(default_factory=list)
+    offline: list[str] = field(default_factory=list)
+    unsent: dict[str, int] = field(default_factory=dict)
+    received: dict[str, int | bool] = field(default_factory=dict)
     screens: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
 class Script:
-    """Plays the visit. ``items`` are the three to borrow, the last of which is refused."""
+    """Plays the visit. ``items`` are the three to borrow, the last of which is refused; ``uplink`` is the network of a
+    kiosk that has one."""
 
     def __init__(
-        self, machine: Machine, bench: Bench, items: tuple[Item, Item, Item], shoot: Callable[[str], None]
+        self,
+        machine: Machine,
+        bench: Bench,
+        items: tuple[Item, Item, Item],
+        shoot: Callable[[str], None],
+        uplink: Uplink | None = None,
     ) -> None:
         self._machine, self._bench, self._items = machine, bench, items
-        self._shoot = shoot
+        self._shoot, self._uplink = shoot, uplink
         self.played = Played()
 
     def play(self) -> Played:
@@ -56,6 +74,8 @@ class Script:
         self._bring_back()
         self._renew()
         self._refused_card()
+        if self._uplink is not None:
+            self._borrow_offline(self._uplink)
         return self.played
 
     def receipts(self) -> tuple[Raster, ...]:
@@ -139,6 +159,31 @@ class Script:
         self._bench.take_card()
         self._touch(Action.END)
         self._home()
+
+    def _borrow_offline(self, uplink: Uplink) -> None:
+        item = self._items[1]
+        uplink.pull()
+        self._until("the kiosk to miss headquarters", lambda s: s.tick is not None and s.tick.online is False)
+        self._bench.tap(ADULT)
+        self._until("the card to be read", lambda s: s.phase is Phase.BORROW)
+        self._bench.put(item)
+        self._until("one book", lambda s: [b.stage for b in s.books] == [Stage.RELEASED])
+        self._picture("offline")
+        self.played.offline = [book.item_id for book in self._machine.session.state.books]
+        self._bench.take_card()
+        self._bench.lift(item)
+        self._touch(Action.END)
+        self._home()
+        self.played.unsent["offline"] = uplink.unsent()
+        began = time.monotonic()
+        uplink.mend()
+        self._until(
+            "headquarters to have everything",
+            lambda s: s.tick is not None and s.tick.online is True and not uplink.unsent(),
+        )
+        self.played.seconds["back in step"] = round(time.monotonic() - began, 3)
+        self.played.unsent["in step"] = uplink.unsent()
+        self._picture("in-step")
 
     def _home(self) -> None:
         self._until("the attract screen and an empty pad", lambda s: s.phase is Phase.ATTRACT and not s.pad)

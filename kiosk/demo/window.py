@@ -6,7 +6,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from kiosk.demo.bench import Bench
-from kiosk.demo.pictures import open_hours
+from kiosk.demo.clock import open_hours
+from kiosk.demo.uplink import Uplink
 from kiosk.demo.workbench import Workbench
 from kiosk.machine import Machine
 from kiosk.receipts import ReceiptHead, render
@@ -18,7 +19,7 @@ from sync.circulation.model import local_day
 WINDOW = (1920, 1080)
 
 
-def run_window(settings: Settings, *, language: str) -> None:
+def run_window(settings: Settings, *, language: str, uplink: Uplink | None = None) -> None:
     """Open the window and return when it has been closed and every device is switched off.
 
     Devices take their real time. Raises ``ImportError`` without Kivy, and what the session ended with, if it ended.
@@ -38,9 +39,10 @@ def run_window(settings: Settings, *, language: str) -> None:
             play=lambda sound: app.play(sound),  # noqa: PLW0108
             render=lambda facts, width: render(facts, head, width=width),
             clock=clock,
+            worker=clock.worker,
         )
         workbench = Workbench(
-            bench, lambda: machine.session.state, branch=station.branch, today=local_day(clock().wall)
+            bench, lambda: machine.session.state, branch=station.branch, today=local_day(clock().wall), uplink=uplink
         )
 
         def begin() -> None:

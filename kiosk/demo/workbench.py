@@ -2,9 +2,9 @@
 
 Two values cross the border to the screen, as at the kiosk itself: a :class:`BenchView` goes out, an :class:`Act`
 comes in, and neither side knows how the other does it. :class:`Workbench` performs acts on the simulated devices of a
-:class:`kiosk.demo.bench.Bench`, and by looking at them again and again finds out what became of it: a tag that was
-released, a receipt that came out, a device that the kiosk misses. All of it happens in one thread, the window's; only
-the devices have threads of their own.
+:class:`kiosk.demo.bench.Bench` and on its network, and by looking at them again and again finds out what became of it:
+a tag that was released, a receipt that came out, a device that the kiosk misses, an event that headquarters has. All of
+it happens in one thread, the window's; only the devices have threads of their own.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from drivers.simulators.printer import PrinterFault
 from kiosk.demo.bench import Bench
 from kiosk.demo.library import items, readers, titles
 from kiosk.demo.tour import ADULT, CHILD, EXPIRED, READING_CARD, SMALL_DEPOSIT
+from kiosk.demo.uplink import Uplink
 from kiosk.flows.show import cloth
 from kiosk.flows.state import State
 from sync.circulation.model import Item
@@ -40,6 +41,9 @@ ELSEWHERE = "TSD0129"
 #: The one whose barcode lies there without its chip.
 CHIPLESS = "TSD0062"
 UNKNOWN_CARD = "TN999999"
+
+#: What the kiosk misses when its network is gone, among its devices.
+HEADQUARTERS = "headquarters"
 
 #: Lines of the log that are kept.
 LOG_LINES = 4
@@ -82,12 +86,15 @@ class Fault(StrEnum):
     PAPER_OUT = "paper_out"
     COVER_OPEN = "cover_open"
     PRINTER_SILENT = "printer_silent"
+    NETWORK = "network"
 
     @property
     def device(self) -> str:
-        """The kind of device it breaks."""
+        """The kind of device it breaks, or :data:`HEADQUARTERS`."""
         if self in _PRINTER_FAULTS:
             return "printer"
+        if self is Fault.NETWORK:
+            return HEADQUARTERS
         return "reader" if self is Fault.READER_SILENT else "pad"
 
 
@@ -199,7 +206,8 @@ class BenchView:
     """How the bench stands, in the language the kiosk speaks. ``pile`` are the books on the pad, the lowest first.
 
     ``devices`` says of each kind whether the kiosk finds it well (``None``: it does not know); ``paper`` is the latest
-    receipt, or as much of it as is out. ``barcodes`` are a book's and a card's.
+    receipt, or as much of it as is out. ``barcodes`` are a book's and a card's. ``unsent`` counts the events that
+    headquarters has not acknowledged; ``None`` at a kiosk of its own.
     """
 
     language: str = "vi"
@@ -210,6 +218,7 @@ class BenchView:
     faults: frozenset[Fault] = frozenset()
     devices: tuple[tuple[str, bool | None], ...] = ()
     paper: Raster | None = None
+    unsent: int | None = None
     log: tuple[Logged, ...] = ()
 
     def well(self, kind: str) -> bool | None:
@@ -218,10 +227,13 @@ class BenchView:
 
 
 class Workbench:
-    """Hands and eyes at a bench. ``state`` gives the kiosk's own state, for what it knows of its devices."""
+    """Hands and eyes at a bench. ``state`` gives the kiosk's own state, for what it knows of its devices; ``uplink`` is
+    its network, where it has one."""
 
-    def __init__(self, bench: Bench, state: Callable[[], State], *, branch: str, today: date) -> None:
-        self._bench, self._state = bench, state
+    def __init__(
+        self, bench: Bench, state: Callable[[], State], *, branch: str, today: date, uplink: Uplink | None = None
+    ) -> None:
+        self._bench, self._state, self._uplink = bench, state, uplink
         self._titles = {title.title_id: title for title in titles()}
         self._items = {item.item_id: item for item in _shelved(branch)}
         self._names = {patron.patron_id: masked_name(patron.name) for patron in readers(today)}
@@ -300,11 +312,18 @@ class Workbench:
             (bench.printer.cause if on else bench.printer.mend)(_PRINTER_FAULTS[fault])
         elif fault is Fault.READER_SILENT:
             (bench.reader.cause if on else bench.reader.mend)(CardFault.NO_ANSWER)
+        elif fault is Fault.NETWORK:
+            self._switch_network(on)
         else:
             self._damaging = on
             if not on:
                 self._mend_tags()
         self._tell(Event.BROKEN if on else Event.MENDED, fault)
+
+    def _switch_network(self, pulled: bool) -> None:
+        if self._uplink is None:
+            raise ValueError("this kiosk has no network")
+        (self._uplink.pull if pulled else self._uplink.mend)()
 
     def _mend_tags(self) -> None:
         for item in self._items.values():
@@ -319,6 +338,8 @@ class Workbench:
         self._bench.pad.mend()
         self._bench.reader.mend()
         self._bench.printer.mend()
+        if self._uplink is not None:
+            self._uplink.mend()
         self._damaging = False
         self._mend_tags()
         self._paper = None
@@ -354,6 +375,7 @@ class Workbench:
             faults=self._faults(),
             devices=tuple(self._devices.items()),
             paper=self._paper,
+            unsent=None if self._uplink is None else self._uplink.unsent(),
             log=tuple(self._log),
         )
 
@@ -387,6 +409,8 @@ class Workbench:
             on.add(Fault.READER_SILENT)
         if self._damaging:
             on.add(Fault.TAG_DAMAGED)
+        if self._uplink is not None and self._uplink.pulled:
+            on.add(Fault.NETWORK)
         return frozenset(on)
 
     def _watch_tags(self, books: tuple[BookOnBench, ...]) -> None:
@@ -408,11 +432,15 @@ class Workbench:
         self._rows = rows
 
     def _watch_devices(self) -> None:
-        for device in self._state().devices:
-            before = self._devices.get(device.kind)
-            if before is not None and device.well is not before:
-                self._tell(Event.BACK if device.well else Event.LOST, device.kind)
-            self._devices[device.kind] = device.well
+        state = self._state()
+        found = {device.kind: device.well for device in state.devices}
+        if self._uplink is not None:
+            found[HEADQUARTERS] = state.tick.online if state.tick is not None else None
+        for kind, well in found.items():
+            before = self._devices.get(kind)
+            if before is not None and well is not before:
+                self._tell(Event.BACK if well else Event.LOST, kind)
+            self._devices[kind] = well
 
 
 def _shelved(branch: str) -> Iterator[Item]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from drivers.devices import DeviceEvent
-from drivers.iso15693 import SecurityResult
+from drivers.iso15693 import SecurityResult, TagFault
 from kiosk.views import Receipt, RepairView, Touch
 from sync.circulation.acts import Account, Extended, Lent, TakenBack
 from sync.circulation.blocks import Block, Refused
@@ -280,6 +280,15 @@ class MarkSecured:
 
 
 @dataclass(frozen=True, slots=True)
+class TellStaff:
+    """The item's tag lies there, waits for repair and cannot be secured: the repair row says why from now on."""
+
+    visit: int
+    item_id: str
+    why: TagFault
+
+
+@dataclass(frozen=True, slots=True)
 class FindAccount:
     """The reader's account, please."""
 
@@ -357,6 +366,7 @@ Effect = (
     | ReleaseTag
     | SecureTag
     | MarkSecured
+    | TellStaff
     | FindAccount
     | CheckPin
     | CheckStaffPin

@@ -6,7 +6,7 @@ import math
 from datetime import date
 from hashlib import sha256
 
-from kiosk.flows.state import ATTENDED, CAME_BACK, Book, Phase, Stage, State, is_own
+from kiosk.flows.state import ATTENDED, BY_STAFF, CAME_BACK, Book, Phase, Stage, State, is_own
 from kiosk.flows.visit import unreadable
 from kiosk.views import (
     AccountView,
@@ -305,4 +305,5 @@ def _staff(state: State) -> StaffView:
         repairs=found.repairs if found else (),
         out_of_service=bool(state.out_of_service),
         clock_trusted=state.tick.clock_trusted if state.tick else True,
+        trouble="" if state.out_of_service == BY_STAFF else state.out_of_service,
     )

@@ -87,6 +87,9 @@ class Stage(StrEnum):
     UNSECURED = "unsecured"
 
 
+#: The code of a machine that staff have put out of service.
+BY_STAFF = "STAFF"
+
 #: The stages of a book that has come back: its return is on record, whatever became of its tag.
 CAME_BACK = frozenset({Stage.SECURED, Stage.UNSECURED})
 

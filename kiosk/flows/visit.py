@@ -58,6 +58,7 @@ from kiosk.flows import messages as m
 from kiosk.flows.messages import Effect, Message
 from kiosk.flows.state import (
     ATTENDED,
+    BY_STAFF,
     CAME_BACK,
     Book,
     PadTag,
@@ -102,6 +103,9 @@ _UNDECIDED = frozenset({Stage.SEEN, Stage.WAITING})
 #: A tag is written so often before it is given up, until it is put down anew; at these faults not even twice.
 _TRIES = 3
 _FOR_EVER = frozenset({TagFault.LOCKED, TagFault.NO_SUCH_BLOCK, TagFault.NOT_SUPPORTED})
+
+#: Faults that are the tag's own, and for staff to look at when it cannot be secured; others pass.
+_OF_THE_TAG = _FOR_EVER | {TagFault.NOT_WRITTEN, TagFault.OTHER}
 
 
 class _Turn:
@@ -627,18 +631,26 @@ class _Turn:
             case Stage.TAKEN:
                 tries = _TRIES if fault in _FOR_EVER else book.tries
                 self._put(replace(book, stage=Stage.UNSECURED, blocks=(unsecured, *book.blocks), tries=tries))
+                self._tell_staff(book, fault)
                 self._do(m.Sound("put_aside"))
             case Stage.FAILED if not book.missing and book.whole:
                 self._do(m.MarkSecured(self.state.visit, book.item_id))
             case Stage.WAITING | Stage.REFUSED if book.to_secure and not book.missing and book.whole:
                 self._put(replace(book, to_secure=False))
                 self._do(m.MarkSecured(self.state.visit, book.item_id))
-            case Stage.WAITING | Stage.REFUSED if book.to_secure and fault in _FOR_EVER:
-                self._put(replace(book, tries=_TRIES))
+            case Stage.WAITING | Stage.REFUSED if book.to_secure and book.missing and not again:
+                self._put(replace(book, tries=_TRIES if fault in _FOR_EVER else book.tries))
+                self._tell_staff(book, fault)
             case Stage.FAILED | Stage.REFUSED if book.missing and again:
                 self._write_again(book)
+            case Stage.FAILED if book.missing:
+                self._tell_staff(book, fault)
             case _:
                 pass
+
+    def _tell_staff(self, book: Book, fault: TagFault | None) -> None:
+        if fault in _OF_THE_TAG:
+            self._do(m.TellStaff(self.state.visit, book.item_id, fault))
 
     def _undo(self, book: Book) -> None:
         self._put(replace(book, stage=Stage.UNDOING, blocks=(block(Code.CHIP_NOT_RELEASED),)))
@@ -734,7 +746,7 @@ class _Turn:
                     self._set(phase=Phase.STAFF_PIN)
             case Action.OUT_OF_SERVICE | Action.IN_SERVICE:
                 if state.phase is Phase.STAFF:
-                    self._set(out_of_service="STAFF" if touch.action is Action.OUT_OF_SERVICE else "")
+                    self._set(out_of_service=BY_STAFF if touch.action is Action.OUT_OF_SERVICE else "")
             case Action.REPAIR_DONE:
                 repairs = state.staff.repairs if state.phase is Phase.STAFF and state.staff else ()
                 if any(repair.item_id == touch.argument for repair in repairs):

@@ -41,6 +41,8 @@ PLACES: dict[str, tuple[float, float, float, float]] = {
     "all": (0, 0, BENCH_WIDTH, HEIGHT),
     "header": (0, 0, BENCH_WIDTH, 92),
     "clear": (1089, 14, 200, 48),
+    "network": (901, 14, 176, 48),
+    "unsent": (534, 14, 355, 48),
     "shelf": (24, 106, 905, 470),
     "books": (40, 148, 873, 427),
     "pad": (24, 590, 428, 338),
@@ -66,6 +68,7 @@ ROWS, IN_ROW = 3, 8
 PAD_SWITCHES = (Fault.PAD_CABLE, Fault.ANSWER_LOST, Fault.TAG_DAMAGED)
 READER_SWITCHES = (Fault.READER_SILENT,)
 PRINTER_SWITCHES = (Fault.PAPER_OUT, Fault.COVER_OPEN, Fault.PRINTER_SILENT)
+NETWORK_SWITCHES = (Fault.NETWORK,)
 
 
 class BenchPanel(RelativeLayout):
@@ -141,6 +144,7 @@ class BenchPanel(RelativeLayout):
             (PAD_SWITCHES, "pad_switches"),
             (READER_SWITCHES, "card_switches"),
             (PRINTER_SWITCHES, "printer_switches"),
+            *([(NETWORK_SWITCHES, "network")] if self.view.unsent is not None else []),
         ):
             left, top, wide, high = PLACES[name]
             each = (wide - 8 * (len(faults) - 1)) / len(faults)

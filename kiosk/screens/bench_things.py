@@ -16,7 +16,7 @@ from kivy.uix.stencilview import StencilView
 from PIL import Image
 
 from drivers.devices import Raster
-from kiosk.demo.workbench import Act, BenchView, BookOnBench, CardOnBench, Fault, Hand
+from kiosk.demo.workbench import HEADQUARTERS, Act, BenchView, BookOnBench, CardOnBench, Fault, Hand
 from kiosk.screens import bench_words as said
 from kiosk.screens.kit import FIRST_LOOK, Painted, Pressable, inset
 from kiosk.screens.paint import Brush, lines_of, text_width
@@ -45,7 +45,7 @@ def whole(length: float, look: Look) -> float:
 
 def edged(brush: Brush, box: Box, face: str, border: str, width: float, radius: float) -> None:
     """A face with a thin border drawn as a line: of two rounded shapes so small, the lower one shows as dots."""
-    brush.round(inset(box, width / 2), face, radius)
+    brush.round(inset(box, width / 2), face, max(1.0, radius - width / 2))
     brush.frame(box, border, width, radius)
 
 
@@ -94,6 +94,23 @@ class BenchHeader(OfBench):
         brush.text(title, (left, foot, wide, room), px, 700, "header_text")
         left += text_width(title, 700, px) + self.px(20)
         brush.text(note, (left, foot, x + wide - self.px(240) - left, room), self.px(17), 500, "header_text_soft")
+
+
+class BenchUnsent(OfBench):
+    """On the cloth beside the network's switch: what headquarters does not have yet."""
+
+    def paint(self, brush: Brush) -> None:
+        if self.view.unsent is None:
+            return
+        x, y, wide, high = self.area
+        px, side = self.px(19), round(self.px(22))
+        text = said.unsent(self.view.unsent, self.view.language)
+        brush.text(text, self.area, px, 600, "header_text", align="right")
+        icon = "off" if self.view.unsent else "tick"
+        if self.view.well(HEADQUARTERS) is False:
+            icon = "offline"
+        left = x + wide - text_width(text, 600, px) - side / 2 - self.px(8)
+        brush.icon(icon, left, y + high / 2, side, "header_text", "staff_header")
 
 
 class BenchDevice(OfBench):

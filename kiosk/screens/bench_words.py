@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kiosk.demo.library import PIN
-from kiosk.demo.workbench import BookOnBench, CardKind, Event, Fault, Logged, Note
+from kiosk.demo.workbench import HEADQUARTERS, BookOnBench, CardKind, Event, Fault, Logged, Note
 from kiosk.i18n import words
 
 
@@ -28,6 +28,7 @@ def panel(name: str, language: str) -> str:
         "reader": _("Card reader"),
         "scanner": _("Barcode scanner"),
         "printer": _("Receipt printer"),
+        HEADQUARTERS: _("Headquarters"),
         "log": _("Just now"),
     }[name]
 
@@ -47,6 +48,16 @@ def on_pad(count: int, language: str) -> str:
     """How many books lie there."""
     _ = words(language)
     return _("On the pad: {n}").format(n=count)
+
+
+def unsent(count: int, language: str) -> str:
+    """How many events headquarters does not have yet; that it has them all only when it has said so."""
+    _ = words(language)
+    if not count:
+        return _("All events are at headquarters")
+    if count == 1:
+        return _("Headquarters: 1 event to go")
+    return _("Headquarters: {n} events to go").format(n=count)
 
 
 def well(state: bool | None, language: str) -> tuple[str, str, str]:
@@ -117,6 +128,7 @@ def fault(which: Fault, language: str) -> str:
         Fault.PAPER_OUT: _("Paper out"),
         Fault.COVER_OPEN: _("Cover lifted"),
         Fault.PRINTER_SILENT: _("No answer"),
+        Fault.NETWORK: _("Network pulled"),
     }[which]
 
 

@@ -127,16 +127,17 @@ class TypeKey(Pressable):
         if not cap.text:
             brush.icon(cap.icon, x + wide / 2, y + high / 2, round(min(high * 0.5, look.step("h4"))), role, face)
             return
-        icon, px, width = self._fit(wide - 2 * look.px(look.profile.space(10)))
+        icon, px, width = self.fit()
         left = x + (wide - width) / 2
         if icon:
             brush.icon(icon, left + 0.55 * px, y + high / 2, round(1.1 * px), role, face)
             left += _ICON_ROOM * px
         brush.text(cap.text, (left, y, wide, high), px, 600, role)
 
-    def _fit(self, room: float) -> tuple[str, float, float]:
+    def fit(self) -> tuple[str, float, float]:
         """The icon, the size and the width of the largest label that fits; a word goes without its icon first."""
         look, cap = self.look, self.cap
+        room = self.width - 2 * look.px(look.profile.space(10))
         large = "h1" if self.height > look.px(130) and self.width > self.height else "h4"
         steps = (*((large,) if len(cap.text) == 1 else ()), "lead", "body", "small", "fine")
         tries = [(cap.icon, step) for step in steps[:2] if cap.icon] + [("", step) for step in steps]
@@ -208,8 +209,8 @@ class Keyboard(Widget):
                 left += width + gap
 
     def on_touch_down(self, touch: Any) -> bool:
-        # A wheel or another button than the first is no finger.
-        return getattr(touch, "button", "left") == "left" and bool(super().on_touch_down(touch))
+        # A wheel or another button than the first is no finger; a finger has none.
+        return getattr(touch, "button", None) in (None, "left") and bool(super().on_touch_down(touch))
 
 
 class Field(Pressable):

@@ -108,15 +108,16 @@ def _signs(typing: Typing, count: int) -> tuple[Row, ...]:
     if count >= 6:
         first, second, third = (_plain(typing, one) for one in _SIGNS)
         return (*above, Row(first), Row(second), Row((*third, _erase(typing, 3))))
-    first = _plain(typing, _DIGITS)
+    digits = _plain(typing, _DIGITS)
+    if count == 5 and typing.method is Method.VNI:
+        # The digits stand above already; the marks have no other place.
+        first, third = _plain(typing, f"{_MARKED}?!+"), (*_tones(), *_plain(typing, ".,"))
+        return (*above, Row(first), Row(_plain(typing, _SIGNS[0])), Row((*third, _erase(typing, 3))))
     if count == 5:
-        second, third = _plain(typing, _SIGNS[0]), _plain(typing, _SIGNS[2])
-        if typing.method is Method.VNI:
-            # The digits stand above already; the marks have no other place.
-            first = (*_plain(typing, _MARKED), *_plain(typing, "_+="))
-        return (*above, Row(first), Row(second), Row((*third, _erase(typing, 3))))
+        second, third = (_plain(typing, one) for one in _SIGNS[::2])
+        return (*above, Row(digits), Row(second), Row((*third, _erase(typing, 3))))
     second, third = _plain(typing, _FEW_SIGNS[0]), (*_tones(), *_plain(typing, _FEW_SIGNS[1]))
-    return (Row(first), Row(second), Row((*third, _erase(typing, 3))))
+    return (Row(digits), Row(second), Row((*third, _erase(typing, 3))))
 
 
 def _foot(typing: Typing, count: int, done: Key | None, back: Key | None) -> Row:

@@ -135,8 +135,8 @@ STAFF = StaffView(
     unsent=38,
     oldest_unsent=NOW - timedelta(hours=26),
     repairs=(
-        RepairView("TN01234", NOW - timedelta(hours=3), "no_answer"),
-        RepairView("TN04321", NOW - timedelta(days=1), "lifted"),
+        RepairView("TN01234", NOW - timedelta(hours=3), "undo"),
+        RepairView("TN04321", NOW - timedelta(days=1), "locked"),
     ),
 )
 

@@ -661,22 +661,66 @@ def device_name(device: DeviceView) -> str:
 
 
 def fault(code: str) -> str:
-    """What a device's code means to a librarian; a code without a sentence stands as it is."""
+    """What a device's code means to a librarian; a code without a sentence (another package's) stands as it is."""
     sentences = {
         "": _("No answer"),
         "no_answer": _("No answer"),
+        "unknown": _("No answer"),
         "cannot_open": _("Not plugged in"),
         "closed": _("Not plugged in"),
         "wire": _("Bad connection"),
         "not_sent": _("Bad connection"),
+        "device": _("Does not work"),
+        "refused": _("Does not do it"),
+        "not_supported": _("Wrong kind of device"),
+        "no_driver": _("Driver missing"),
+        "defect": _("Fault of the program"),
         "paper_out": _("No paper"),
+        "paper_low": _("Paper running out"),
         "cover_open": _("Cover open"),
+        "offline": _("Switched off line"),
+    }
+    return sentences.get(code, code)
+
+
+def repair_reason(code: str) -> str:
+    """Why a chip waits to be secured, and with it what is to be done; a newer station's reason stands as it is."""
+    sentences = {
+        "checkin": _("Returned, chip not secured"),
+        "undo": _("Not lent, chip may be open"),
+        "found_open": _("Found with its chip open"),
+        "locked": _("Chip locked: put in another"),
+        "not_supported": _("Chip of another kind: put in another"),
+        "no_such_block": _("Chip of another kind: put in another"),
+        "not_written": _("Chip cannot be written"),
+        "other": _("Chip cannot be written"),
+    }
+    return sentences.get(code, code)
+
+
+def ledger_trouble(code: str) -> str:
+    """Why the ledger put the machine out of service (``L-`` and the name of a store's error)."""
+    sentences = {
+        "L-StoreError": _("Cannot be written"),
+        "L-DiskFull": _("The disk is full"),
+        "L-ReadOnlyDisk": _("The disk cannot be written"),
+        "L-DiskFailing": _("The disk is failing"),
+        "L-UnsuitableDisk": _("The disk is unsuitable"),
+        "L-DatabaseInUse": _("Another program has it"),
+        "L-DatabaseDamaged": _("It is damaged"),
+        "L-NotADatabase": _("It is damaged"),
+        "L-NoDatabase": _("It is missing"),
+        "L-NewerDatabase": _("Of a newer program"),
+        "L-OutdatedDatabase": _("Of an older program"),
+        "L-OlderLedger": _("From an old backup"),
     }
     return sentences.get(code, code)
 
 
 def _device(device: DeviceView) -> StatusLine:
     match device.well:
+        case True if device.code == "paper_low":
+            return StatusLine(device_name(device), fault(device.code), "warning", "warning")
         case True:
             return StatusLine(device_name(device), _("Well"), "tick", "ok")
         case False:
@@ -687,16 +731,19 @@ def _device(device: DeviceView) -> StatusLine:
 
 def _staff(body: StaffView) -> PageText:
     troubles = sum(one.well is not True for one in body.devices) + len(body.repairs) + (not body.clock_trusted)
+    troubles += bool(body.trouble)
     devices = [_device(one) for one in body.devices]
     if not body.clock_trusted:
         devices.append(StatusLine(_("Clock"), _("not trusted"), "warning", "warning"))
+    if body.trouble:
+        devices.append(StatusLine(_("Ledger"), ledger_trouble(body.trouble), "cross", "refused"))
     oldest = ""
     if body.oldest_unsent:
         oldest = _("Unsent since {time}").format(time=f"{local(body.oldest_unsent):%d/%m %H:%M}")
     repairs = tuple(
         Repair(
             repair.item_id,
-            f"{local(repair.since):%d/%m} · {fault(repair.reason)}",
+            f"{local(repair.since):%d/%m} · {repair_reason(repair.reason)}",
             Key(_("Secured"), Touch(Action.REPAIR_DONE, repair.item_id), "secondary", "lock"),
         )
         for repair in body.repairs
@@ -910,7 +957,7 @@ def _help_lines(body: Body) -> tuple[str, ...]:
             return (_("Type the PIN of your card."), _("After several wrong tries there is a wait."))
         case TypingView():
             return (
-                _("Marks may be left out, or typed with the keys above the letters."),
+                _("Marks may be left out, or typed with keys of their own."),
                 _("The key at the lower left changes between Telex, VNI and plain keys."),
                 _("Touch the text to move the caret."),
             )

@@ -224,11 +224,10 @@ class _Reader:
         if marks is None:
             return
         yield from self._both_horns(word, low, marks)
-        for at in reversed(range(len(word.letters))):
-            now = marks.get(word.letters[at].now)
-            if now is not None:
-                yield word.with_mark(at, now, low)
-        if low == rules.alone and not VOWELS.intersection(word.form):
+        for at, letter in enumerate(word.letters):
+            if letter.now in marks:
+                yield word.with_mark(at, marks[letter.now], low)
+        if low == rules.alone:
             yield replace(word, letters=(*word.letters, _Letter(key, "ư", low)))
 
     def _both_horns(self, word: _Word, low: str, marks: Mapping[str, str]) -> Iterator[_Word]:

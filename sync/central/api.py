@@ -33,6 +33,7 @@ from fastapi import FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from sync.central import feed
 from sync.central.enrolment import enrol
@@ -168,6 +169,7 @@ def application(service: Service, *, limit: Limit | None = None) -> FastAPI:
     app.get(SNAPSHOT.path, **_described(SNAPSHOT, "Get a snapshot, or the part that `Range` asks for."))(doors.snapshot)
     app.get(HEALTH.path, **_described(HEALTH, "Ask whether headquarters is at work."))(doors.health)
     app.middleware("http")(doors.watch)
+    logging.getLogger("uvicorn.access").disabled = True  # it quotes paths
     app.exception_handler(Refused)(_refusal)
     app.exception_handler(HTTPException)(_plain_refusal)
     app.exception_handler(RequestValidationError)(_bad_request)
@@ -271,6 +273,8 @@ async def _body(request: Request, route: Route) -> bytes:
                     raise Refused(413, f"This takes at most {most} bytes.", reason=Reason.TOO_LARGE)
     except TimeoutError:
         raise Refused(408, "The body did not come in time.") from None
+    except ClientDisconnect:  # the line broke off; nobody hears this
+        raise Refused(400, "The body is not whole.") from None
     return bytes(body)
 
 

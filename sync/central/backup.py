@@ -7,7 +7,7 @@ anew from its first event to the hash that the copy says stands last, does it ge
 events *safe*, which is what allows stations to prune them (facts/sync.md, section 5.1).
 
 A headquarters that is put back to a backup lacks what came after it. It answers ``gap``, and the stations, which have
-kept everything since, fill it up by themselves.
+kept everything since, fill it up by themselves; what they were told since, they are told anew.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ from sync.store.upgrade import connect, flush_file, problems
 FOLDER: Final = "backups"
 
 _ROWS: Final = 5000
+
+#: More changes than a headquarters publishes in its life.
+_BEYOND: Final = 1 << 40
 
 #: Told how many rows of how many are copied.
 Progress = Callable[[int, int], None]
@@ -89,6 +92,7 @@ def back_up(
         with Database.open(made_in, command="tramsach hq backup") as copy:
             rows = copy_rows(database, copy, progress)
             heads = _check(copy)
+            _begin_feed_anew(copy)
         side = CENTRAL.path(made_in)
         with disk_translated(side), closing(connect(side, "rw")) as written:
             # One file, to be carried anywhere.
@@ -153,6 +157,14 @@ def _holds(connection: sa.Connection, station: Any) -> bool:
             head = sha256(head + line).digest()
             last += 1
     return last == station.seq and head == bytes(station.head)
+
+
+def _begin_feed_anew(copy: Database) -> None:
+    """Make every cursor that is ever given out before this copy is put back count as too old in it: what stations were
+    told since, they were told by a headquarters that has forgotten it, and they begin with a snapshot."""
+    anew = tables.feed.c.cursor + _BEYOND
+    with copy.begin() as connection:
+        connection.execute(sa.update(tables.feed).values(cursor=anew, floor=anew))
 
 
 def _note_safe(database: Database, heads: dict[int, tuple[int, int]]) -> None:

@@ -47,6 +47,7 @@ from sync.exchange.papers import (
     make_code,
     normal_code,
     open_request,
+    read_request,
     request_digest,
     seal_response,
 )
@@ -175,6 +176,9 @@ class _KnownCode:
 
 def _code(connection: sa.Connection, raw: bytes, now: int) -> tuple[_KnownCode, EnrolmentRequest] | PaperRefused:
     """The code that a request knows, of all that are good today: there are few, and trying one takes microseconds."""
+    claimed = read_request(raw)
+    if isinstance(claimed, PaperRefused):
+        return claimed
     refused = PaperRefused(Reason.WRONG_CODE)
     for row in connection.execute(_CODES, {"now": now}).all():
         request = open_request(raw, bytes(row.hash))
@@ -221,7 +225,8 @@ def _make_known(
         "seq": begins,
         "head": genesis(code.station, epoch),
         "applied": begins,
-        "safe": begins,
+        # No backup has grown by this.
+        "safe": max((one.safe for one in earlier), default=0),
         "hint": request.hint,
         "seen_hint": request.hint,
         "version": request.version,

@@ -45,6 +45,11 @@ class _Fee:
             setattr(self, name, value)
 
 
+def fees_of(connection: sa.Connection, tables_: Projections, tokens: Collection[str]) -> set[str]:
+    """The fees that were charged under some tokens."""
+    return {row.fee_id for row in bulk.find(connection, tables_.fee, ("fee_id",), "token", tokens)}
+
+
 def project_fees(
     connection: sa.Connection,
     tables_: Projections,
@@ -54,7 +59,7 @@ def project_fees(
     doubts: Collection[str] = (),
 ) -> Fees:
     """Add facts to their fees; ``moved`` as in :func:`sync.central.copies.project`. ``doubts`` are fees that may have
-    come into doubt, or out of it, by what became of their copies."""
+    come into doubt, or out of it, by what became of their copies, or whose owner may be known now."""
     touched = {one.fee for one in (*told, *moved)} | set(doubts)
     if not touched:
         return Fees((), ())

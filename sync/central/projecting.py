@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sync.central import bulk, tables
 from sync.central.copies import NAMES, Copies, Stations, Told, project, put_exceptions
 from sync.central.log import OWN, read_log
-from sync.central.money import Fees, FeeTold, project_fees
+from sync.central.money import Fees, FeeTold, fees_of, project_fees
 from sync.central.reading import Doubt, Quarantined, read
 from sync.central.tables import Projections
 from sync.circulation import events as ev
@@ -184,7 +184,10 @@ def _write(
     marking: bool = True,
 ) -> Projected:
     copies = project(connection, projections, book.names, fresh.told, moved.told, marking=marking)
-    fees = project_fees(connection, projections, book.names, fresh.fees, moved.fees, copies.fees)
+    # Whose a fee is stands with its loan, whose checkout may come after it; a replay knows it from the beginning.
+    owned = {one.fact.event.loan for one in fresh.told if isinstance(one.fact.event, ev.CheckedOut | ev.Renewed)}
+    touched = copies.fees | (fees_of(connection, projections, owned) if marking else set())
+    fees = project_fees(connection, projections, book.names, fresh.fees, moved.fees, touched)
     bulk.add(connection, projections.activity, [(*_dated(act), count) for act, count in fresh.acts.items()])
     _decide(connection, projections, fresh.decisions)
     return Projected(copies, fees, fresh.facts)

@@ -271,7 +271,7 @@ fee = sa.Table(
     "fee",
     central,
     sa.Column("fee_id", sa.Text, primary_key=True),
-    sa.Column("token", sa.Text),
+    sa.Column("token", sa.Text, index=True),
     sa.Column("number", sa.Text, index=True),
     sa.Column("kind", sa.Text),
     sa.Column("amount", Whole, nullable=False),

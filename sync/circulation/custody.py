@@ -169,6 +169,7 @@ class _Walk:
         self._branch: str | None = None
         self._put_aside = False
         self._charged: set[str] = set()
+        self._closed_by: dict[str, tuple[str, int, int]] = {}  # the event that ended each loan
 
     def enter(self, loan: CopyLoan) -> None:
         """Put a loan on record."""
@@ -280,6 +281,7 @@ class _Walk:
             return False
         del self._exceptions[exception], self._superseded[token]
         self._loans[token] = self._loans[token].closed(fact.at, Closing.CHECKIN, event.late_days)
+        self._closed_by[token] = fact.key[1:]
         if self._ambiguous == exception:
             self._ambiguous = None
         return True
@@ -289,6 +291,7 @@ class _Walk:
 
     def _close(self, token: str, fact: Fact, closing: Closing, late_days: int = 0) -> None:
         self._loans[token] = self._loans[token].closed(fact.at, closing, late_days)
+        self._closed_by[token] = fact.key[1:]
         self._holder, self._outs, self._ambiguous, self._ended = None, [], None, token
 
     def _note(self, kind: ExceptionKind, *parties: Party) -> tuple[StaffException, ExceptionResolved | None]:
@@ -316,6 +319,9 @@ class _Walk:
         self._charged.add(token)
         loan = self._loans[token]
         doubt = _fee_doubt(loan, event, late_days)
+        returned = (fact.station, fact.epoch, fact.seq - 1)
+        if doubt is None and late_days is not None and self._closed_by.get(token) != returned:
+            doubt = FeeDoubt.NOT_SO_LATE  # another return has ended this loan, which is charged once
         if doubt is not None:
             self._list(_fee_in_doubt(self.item, loan, fact, event, doubt))
 
@@ -327,14 +333,17 @@ class _Walk:
             _, epoch, seq, latest = heads.get(fact.station, (fact.station, fact.epoch, fact.seq, fact.latest))
             last = max((epoch, seq), (fact.epoch, fact.seq))
             heads[fact.station] = (fact.station, *last, _later(latest, fact.latest))
+        tip = max((fact.key for fact in ordered), default=BEGINNING)
+        # The last in order may not be the last by the clock, after which alone a fee can be added.
+        ended = self._ended if self._ended is not None and self._closed_by[self._ended] == tip[1:] else None
         custody = Custody(
             None if self._holder is None else loans[self._holder],
             self._branch,
             self._put_aside,
             self._ambiguous is not None,
-            None if self._ended is None else loans[self._ended],
+            None if ended is None else loans[ended],
             self._holder in self._charged,
-            max((fact.key for fact in ordered), default=BEGINNING),
+            tip,
             tuple(sorted(heads.values())),
             tuple(sorted(self.awaited)),
             tangled,

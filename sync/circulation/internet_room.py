@@ -98,9 +98,8 @@ def decide_queue(
         blocks.append(block(Code.NO_SEAT_FOR_VISITOR))
     if left_today(turn.room, visitor.tokens, policy, turn.now) < policy.least:
         blocks.append(block(Code.NO_MINUTES_LEFT, minutes=policy.minutes_day))
-    closing = turn.calendar.closes_at(turn.now)
-    if closing is not None and closing - turn.now < policy.least + policy.sit_down:
-        blocks.append(block(Code.ROOM_CLOSES_SOON, time=closing))
+    if turn.closing is not None and turn.closing - turn.now < policy.least + policy.sit_down:
+        blocks.append(block(Code.ROOM_CLOSES_SOON, time=turn.closing))
     if blocks:
         return Refused(tuple(blocks))
     if free := turn.open_seats(group, policy.least):
@@ -296,9 +295,8 @@ def _choose(turn: Turn, seat: str | None, group: Group, least: timedelta, held: 
             return best[0]
         if not any(one.suits(group) for one in turn.room.seats):
             return Refused((block(Code.NO_SEAT_FOR_VISITOR),))
-        closing = turn.calendar.closes_at(turn.now)
-        if closing is not None and closing - turn.now < least:
-            return Refused((block(Code.ROOM_CLOSES_SOON, time=closing),))
+        if turn.closing is not None and turn.closing - turn.now < least:
+            return Refused((block(Code.ROOM_CLOSES_SOON, time=turn.closing),))
         return Refused((block(Code.ROOM_FULL),))
     chosen = turn.room.seat(seat)
     blocks = [*seat_blocks(turn, seat, group, held)]

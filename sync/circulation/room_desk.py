@@ -145,12 +145,11 @@ def decide_class(
     """Open all for a class, without readers: every seat that is free until then, or kept for a class now."""
     turn = Turn.begin(room, reach, rules, now)
     blocks = []
-    closing = turn.calendar.closes_at(turn.now)
-    if closing is None:
+    if turn.closing is None:
         blocks.append(block(Code.BOOKING_SHUT))
     if turn.room.locked:
         blocks.append(block(Code.ROOM_LOCKED))
-    ends_at = min(from_ms(to_ms(ends_at)), closing or turn.now)
+    ends_at = min(from_ms(to_ms(ends_at)), turn.closing or turn.now)
     if ends_at <= turn.now and not blocks:
         blocks.append(block(Code.TIMES_REVERSED))
     if blocks:

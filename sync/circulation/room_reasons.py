@@ -100,7 +100,7 @@ def visitor_blocks(visitor: Visitor, policy: RoomPolicy, now: datetime) -> Itera
 
 def shut_blocks(turn: Turn) -> Iterator[Block]:
     """What is against everybody now."""
-    if not turn.calendar.is_open_at(turn.now):
+    if turn.closing is None:
         yield closed(turn.calendar, turn.now)
     if turn.room.locked:
         yield block(Code.ROOM_LOCKED)

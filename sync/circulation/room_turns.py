@@ -40,6 +40,8 @@ class Turn:
         self.rules = rules
         self.now = from_ms(to_ms(now))  # what an event can hold
         self.calendar = rules.calendar(room.branch)
+        #: When these opening hours end; ``None`` while the library is shut.
+        self.closing = self.calendar.closes_at(self.now)
 
     @classmethod
     def begin(cls, room: Room, reach: Reach, rules: Rules, now: datetime) -> Self:
@@ -68,7 +70,7 @@ class Turn:
 
         While the library is shut that is now.
         """
-        closing = self.calendar.closes_at(self.now) or self.now
+        closing = self.closing or self.now
         reserved = (r.starts_at for r in self.room.reservations if r.seat == seat and r.visit not in tokens)
         booked = (b.starts_at for b in self.room.bookings if b.covers(seat) and b.ends_at > self.now)
         kept = min((*reserved, *booked), default=closing)
@@ -118,7 +120,7 @@ class Turn:
         for reservation in self.room.reservations:
             if reservation.until <= self.now:
                 self.record(ev.ReservationEnded(reservation.visit, "lapsed"))
-        is_open = self.calendar.is_open_at(self.now)
+        is_open = self.closing is not None
         for ticket in self.room.queue:
             if not is_open or local_day(ticket.joined_at) != local_day(self.now):
                 self.record(ev.QueueLeft(ticket.visit, "closed"))

@@ -224,6 +224,31 @@ class Reason(Enum):
         Phrase("Mã vạch có ký tự hỏng.", "The barcode has damaged characters."),
     )
 
+    # --- chips known by their UIDs ---
+    UID_UNREADABLE = (
+        Outcome.REFUSED,
+        Phrase(
+            "Đây không phải là UID của chip (16 chữ số thập lục phân, bắt đầu bằng E0).",
+            "This is no chip's UID (16 hexadecimal digits that begin with E0).",
+        ),
+    )
+    UID_TAKEN = (Outcome.REFUSED, Phrase("UID này đã có ở {other}.", "This UID already stands at {other}."))
+    ITEM_TAGGED = (
+        Outcome.REFUSED,
+        Phrase("Tài liệu này đã có chip ở {other}.", "This item already has a chip at {other}."),
+    )
+    UID_REVERSED = (
+        Outcome.REPAIRED,
+        Phrase("UID ghi ngược thứ tự byte; đã đảo lại.", "The UID had its bytes in reverse order and was turned round."),
+    )
+    ITEM_UNKNOWN = (
+        Outcome.NOTED,
+        Phrase(
+            "Danh mục chưa có tài liệu này; chip vẫn được ghi vào danh sách.",
+            "The catalogue does not know this item yet; the chip is on the list all the same.",
+        ),
+    )
+
     # --- patrons ---
     CARD_NUMBER_MISSING = (Outcome.REFUSED, Phrase("Thiếu số thẻ.", "The card number is missing."))
     CARD_NUMBER_ROUNDED = (

@@ -155,6 +155,17 @@ class PatronReport(ImportReport):
         return ImportReport.as_json(self) | {"patrons": self.patrons, "cards": self.cards}
 
 
+@dataclass(frozen=True, slots=True)
+class TagReport(ImportReport):
+    """An import of chips by UID; ``tags`` counts those that now stand for an item."""
+
+    tags: int
+
+    def as_json(self) -> dict[str, object]:
+        """The JSON of an import, with ``tags`` as a count."""
+        return ImportReport.as_json(self) | {"tags": self.tags}
+
+
 @dataclass(slots=True)
 class Remarks:
     """Gathers remarks while an import runs. Those of one file come before those of the next, in any order."""

@@ -8,13 +8,16 @@ the reference contains exactly what its watermark says, and the ledger stands on
 
 A snapshot is a database file of the reference's own form, without the search index, for what headquarters says to this
 station's scope. It becomes the next generation of the reference (:mod:`sync.store.upgrade`): older forms are migrated,
-the index is built, everything is checked, and only then does it count. Whoever looks into the generation before sees it
+the index is built, everything is checked, and only then does it count. A list of chips by UID that was imported at the
+station stays, but for what the snapshot says of the same chips. Whoever looks into the generation before sees it
 to the end of its transaction.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -25,9 +28,12 @@ from sqlalchemy.dialects.sqlite import insert
 
 from sync.circulation.events import to_ms
 from sync.store import tables
+from sync.store.errors import StoreError, disk_translated
 from sync.store.files import REFERENCE, ReferenceFile, owned
 from sync.store.search import index_titles, rebuild_index
-from sync.store.upgrade import OnStep, install, unheard
+from sync.store.upgrade import OnStep, connect, install, unheard
+
+log = logging.getLogger(__name__)
 
 #: The columns of a row.
 Row: TypeAlias = Mapping[str, str | int | None]
@@ -40,6 +46,7 @@ KEYS: Final[Mapping[str, str]] = {
     "pin": "patron_id",
     "title": "title_id",
     "item": "item_id",
+    "tag": "uid",
     "loan": "token",
     "hold": "hold_id",
     "fee": "fee_id",
@@ -109,7 +116,31 @@ def take_snapshot(home: Path, snapshot: Path, *, command: str, wait: float = 5.0
     Raises :class:`~sync.store.errors.StoreError`: the reference is then the old one, whole.
     """
     with owned(REFERENCE, home, command, wait):
-        install(REFERENCE, home, snapshot, rebuild_index, on_step)
+        tags = _tags_of(home)
+
+        def complete(connection: sa.Connection) -> None:
+            rebuild_index(connection)
+            if tags:
+                connection.execute(insert(tables.tag).on_conflict_do_nothing(), tags)
+
+        install(REFERENCE, home, snapshot, complete, on_step)
+
+
+def _tags_of(home: Path) -> list[dict[str, str]]:
+    """The list of chips by UID as it stands; empty where there is no reference yet, or one from before such lists."""
+    try:
+        path = REFERENCE.path(home)
+        if not path.exists():
+            return []
+        with disk_translated(path), closing(connect(path, "ro")) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'tag'").fetchone():
+                return []
+            rows = connection.execute("SELECT uid, item_id FROM tag")
+            return [{"uid": uid, "item_id": item_id} for uid, item_id in rows]
+    except StoreError as error:
+        # A snapshot is the way to mend a damaged reference: what cannot be read of that must not stand in its way.
+        log.warning("the list of chips by UID is lost with a reference that cannot be read: %s", type(error).__name__)
+        return []
 
 
 def _delete(connection: sa.Connection, table: sa.Table, key: str, keys: Sequence[str]) -> None:

@@ -46,6 +46,7 @@ _patron = _ref(tables.patron)
 _pin = _ref(tables.pin)
 _title = _ref(tables.title)
 _item = _ref(tables.item)
+_tag = _ref(tables.tag)
 _ref_loan = _ref(tables.reference_loan)
 _ref_fee = _ref(tables.reference_fee)
 _hold = _ref(tables.hold)
@@ -86,6 +87,7 @@ _FIND_PATRON = sa.select(_patron).where(_patron.c.patron_id == _NUMBER)
 _FIND_CARDS = sa.select(_card.c.number).where(_card.c.patron_id == _NUMBER)
 _FIND_PIN = sa.select(_pin.c.hash).where(_pin.c.patron_id == _NUMBER)
 _FIND_ITEM = sa.select(_item).where(_item.c.item_id == _NUMBER)
+_FIND_TAG = sa.select(_tag.c.item_id).where(_tag.c.uid == _NUMBER)
 _FIND_TITLE = sa.select(_title).where(_title.c.title_id == _NUMBER)
 _LAST_WORD = sa.select(_custody.c.item_id, _custody.c.token).where(
     _custody.c.item_id.in_(_NUMBERS), _custody.c.seq > _MARK
@@ -194,6 +196,10 @@ class Current:
         """The copy with an item number."""
         row = self._connection.execute(_FIND_ITEM, {"number": item_id}).mappings().first()
         return None if row is None else as_item(row)
+
+    def item_of_tag(self, uid: str) -> str | None:
+        """The number of the item that a chip is in by the list of UIDs."""
+        return self._connection.execute(_FIND_TAG, {"number": uid}).scalar()
 
     def title(self, title_id: str) -> Title | None:
         """The title with an identifier."""

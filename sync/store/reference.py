@@ -170,6 +170,14 @@ class Reference:
             with self._noticed(connection, Touched(patrons=hashes)):
                 _upsert(connection, tables.pin, rows, key="patron_id")
 
+    def write_tags(self, tags: Mapping[str, str]) -> None:
+        """Say which item each chip is in, by UID; an item has one such chip, and the one before is forgotten."""
+        rows = [{"uid": uid, "item_id": item_id} for uid, item_id in tags.items()]
+        with self._file.begin() as connection:
+            for some in _in_parts(tags.values()):
+                connection.execute(sa.delete(tables.tag).where(tables.tag.c.item_id.in_(some)))
+            _upsert(connection, tables.tag, rows, key="uid")
+
     def forget_patron(self, patron_id: str) -> None:
         """Remove everything that names a patron; open loans stay, without the patron.
 

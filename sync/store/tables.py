@@ -83,6 +83,15 @@ item = sa.Table(
     sa.Column("source_record", sa.Text, nullable=False, server_default=""),
 )
 
+#: Which item a chip is in that has nothing written on it: the chip's UID as 16 upper-case hexadecimal digits. Some
+#: libraries keep this list instead of writing chips.
+tag = sa.Table(
+    "tag",
+    reference,
+    sa.Column("uid", sa.Text, primary_key=True),
+    sa.Column("item_id", sa.Text, nullable=False, index=True),
+)
+
 #: Open loans as headquarters knows them (none on a station of its own).
 reference_loan = sa.Table(
     "loan",

@@ -28,6 +28,7 @@ import logging
 import os
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -57,6 +58,9 @@ SILENT = "store"
 logging.getLogger(f"sqlalchemy.engine.Engine.{SILENT}").disabled = True
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+
+#: Alembic keeps what it works on in variables of its modules, and headquarters' threads build files side by side.
+_ALEMBIC = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,7 +425,8 @@ def migrate(connection: sa.Connection, kind: Kind) -> None:
         config.set_main_option(option, str(folder).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
     config.attributes["connection"] = connection
-    command.upgrade(config, kind.head)
+    with _ALEMBIC:
+        command.upgrade(config, kind.head)
 
 
 def _swap(side: Path, path: Path, on_step: OnStep) -> None:

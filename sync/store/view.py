@@ -7,7 +7,7 @@ A :class:`LedgerView` looks either through the ledger's own connection (``Ledger
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -347,6 +347,11 @@ class LedgerView:
             item = current.item(item_id)
             return None if item is None else (item, current.title(item.title_id), current.loan_of(item_id))
 
+    def item_of_tag(self, uid: bytes) -> str | None:
+        """The number of the item that a chip is in by the list of UIDs; ``None`` for one that is not on it."""
+        with self._reading() as current:
+            return current.item_of_tag(uid.hex().upper())
+
     def search(self, words: str, *, limit: int = 20, offset: int = 0) -> Found:
         """Titles for some words, best first, and which of their items are out."""
         with self._readable.read() as connection:
@@ -510,6 +515,21 @@ def told_rules(home: Path) -> tuple[str, Rules] | None:
         current = Current(connection, "")
         version = current.rules_version()
         return None if version is None else (version, _parse_rules(current.rules_body(version)))
+
+
+def told_tags(home: Path, uids: Collection[bytes]) -> dict[bytes, str]:
+    """The item numbers of those of the chips that are on the list of UIDs in a station's reference.
+
+    Empty where there is no station yet. Raises :class:`~sync.store.errors.StoreError`.
+    """
+    try:
+        reader = read_only(home)
+    except NoDatabase:
+        return {}
+    with reader, reader.read() as connection:
+        current = Current(connection, "")
+        found = {uid: current.item_of_tag(uid.hex().upper()) for uid in uids}
+        return {uid: item_id for uid, item_id in found.items() if item_id is not None}
 
 
 def _parse_rules(body: str) -> Rules:

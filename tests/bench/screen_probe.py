@@ -33,7 +33,7 @@ def main() -> None:
 
     from kiosk.app import KioskApp  # noqa: PLC0415
     from kiosk.demo.bench import Bench  # noqa: PLC0415
-    from kiosk.demo.pictures import open_hours  # noqa: PLC0415
+    from kiosk.demo.clock import open_hours  # noqa: PLC0415
     from kiosk.machine import Machine  # noqa: PLC0415
     from kiosk.views import Action, Touch  # noqa: PLC0415
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from statistics import median
 
 from kiosk.demo.bench import Bench
+from kiosk.demo.clock import open_hours
 from kiosk.demo.library import items, make_home
-from kiosk.demo.pictures import open_hours
 from kiosk.machine import Machine
 from kiosk.station import settings_of
 from kiosk.views import Action, BorrowView, RowState, Touch, View

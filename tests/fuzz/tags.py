@@ -140,12 +140,11 @@ def _text(data: bytes) -> None:
 
 
 def _isil(data: bytes) -> None:
-    """A code that can be read can be written, no longer, and is then read the same; so is an ISIL without hyphen."""
+    """A code that can be read can be written, and is then read the same; so is an ISIL without hyphen."""
     text = isil.decode_isil(data)
     if text is not None:
         written = isil.encode_isil(text)
         assert written is not None
-        assert len(written) <= len(data)
         assert isil.decode_isil(written) == text
     spelt = data.decode("latin-1")
     if isil.is_isil(spelt):

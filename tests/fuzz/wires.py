@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+import ndef
+
 from drivers import (
     barcodes,
     bibliotheca,
@@ -618,7 +620,7 @@ TARGETS: Final = (
     Target("keyboard-wedge", _wedge, (keyboard_wedge, codes), _keys, 20, longest=400),
     Target("type-2-card", _type2, (card_memory,), _memories, 20),
     Target("type-4-card", _type4, (card_memory,), _apdus, 30),
-    Target("patron-identifier", _identifier, (card_memory,), _messages, 30),
+    Target("patron-identifier", _identifier, (card_memory, ndef.message, ndef.record, ndef.uri), _messages, 30),
     Target("card-simulator", _chip, (pn532_simulator, cards), share=10),
     Target("receipt-picture", _raster, (escpos,), lambda: (b"\x20\x64\x03\xff\0\x0f",), 5),
     Target("printing", _printing, (escpos,), _answers, 10),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -133,7 +134,7 @@ def tell_of(office: Office, number: int) -> None:
     """A title, a copy and a reader that were not there before."""
     with CentralReference(office.database, now_ms) as reference:
         reference.write(
-            [Title(f"new{number}", f"Sách mới số {number}")],
+            [Title(f"new{number}", f"Zeppelin số {number}")],
             [Item(f"NEW-{number}", f"new{number}", "book", BRANCH)],
             [Patron(f"NEW-R{number}", "Bạn Đọc Mới", "adult", BRANCH)],
         )
@@ -213,18 +214,16 @@ def kill_at_random(network: Network, rng: random.Random, kills: int) -> None:
 
 def heal(network: Network) -> None:
     """Everybody goes home, the cables are whole, and each station calls until there is nothing left to be said."""
-    network.served.kill()
     for site in network.sites:
         site.end()
         site.cable.mend()
-    network.served.start()
     network.served.wait()
     until = time.monotonic() + _HEALED_WITHIN_S
     for site in network.sites:
         call_until_quiet(site.home, site.place, until)
     # What was told by the second is for the first to hear.
     call_until_quiet(network.sites[0].home, network.sites[0].place, until)
-    assert network.served.end() == 0
+    assert network.served.end() in (0, -signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,11 +344,11 @@ def check_station(site: Site, lent: dict[str, str], told: int) -> None:
         for number in range(1, told + 1):
             assert view.find_item(f"NEW-{number}") is not None
             assert view.find_patron(f"NEW-R{number}") is not None
-        assert view.search("sach moi so").page.total == told
+        assert view.search("zeppelin").page.total == told
     assert watermark(site.home) == seen.events
     assert dict(looked_up(site.home, REFERENCE, "SELECT item_id, token FROM loan")) == lent
     said = started("--home", str(site.home), "sync", "status", "--json")
-    assert said.code == 0
+    assert said.code == 0, said.err
     assert {name: said.document[name] for name in ("last_event", "unsent", "logged")} == {
         "last_event": seen.events,
         "unsent": 0,

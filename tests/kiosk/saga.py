@@ -138,7 +138,7 @@ class Line:
             marking=self.marking,
             answer_within=ANSWER_WITHIN,
             linger=0.0,
-            rest=0.0005,
+            rest=0.001,
         )
         pad.line = self
         return pad

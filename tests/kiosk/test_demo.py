@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,8 +70,7 @@ def test_the_kiosk_without_a_screen_leaves_pictures_and_a_summary(tmp_path: Path
     ended = started("demo", "--headless", "--out", str(out), **variables)
     assert (ended.code, ended.err) == (0, "")
     summary = json.loads((out / "summary.json").read_text("utf-8"))
-    pictures = [f"{number:02}-{name}.png" for number, name in enumerate(summary["screens"], start=1)]
-    assert sorted(file.name for file in out.iterdir()) == sorted([*pictures, "receipt-1.png", "summary.json"])
+    assert sorted(file.name for file in out.iterdir()) == expected_files(summary)
     assert set(summary["borrowed"]) == set(summary["returned"]) >= set(summary["renewed"]) > set()
     assert summary["refused"] == {"TN.02501": ["reading_only"]}
     for item in summary["borrowed"]:
@@ -78,6 +78,48 @@ def test_the_kiosk_without_a_screen_leaves_pictures_and_a_summary(tmp_path: Path
     assert "Tài liệu chỉ đọc tại chỗ." in ended.out
     assert not any(temporary.iterdir())
     assert not any(home.iterdir())
+    if find_spec("fastapi") is not None:
+        offline, there = summary["unsent"]["offline"], summary["received"]
+        assert summary["offline"]
+        assert summary["unsent"] == {"offline": offline, "in step": 0}
+        assert there == {"events": there["events"], "applied": there["events"], "exceptions": 0, "same": True}
+        assert there["events"] > offline >= 3  # a visit begins, a book is lent, the visit ends
+        assert summary["seconds"]["back in step"] > 0
+
+
+def expected_files(summary: dict[str, Any]) -> list[str]:
+    """What is left of a visit with these screens; of those without a network and after it, the bench too."""
+    places = [f"{number:02}-{name}" for number, name in enumerate(summary["screens"], start=1)]
+    benches = [f"{place}-bench" for place in places if place[3:] in ("offline", "in-step")]
+    return sorted([*(f"{name}.png" for name in (*places, *benches)), "receipt-1.png", "summary.json"])
+
+
+ALONE = """
+import sys
+sys.modules["fastapi"] = None
+from kiosk.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(find_spec("kivy") is None, reason="the touchscreen is not installed")
+def test_without_what_serves_headquarters_the_kiosk_is_shown_alone_and_says_so(tmp_path: Path) -> None:
+    temporary, variables = elsewhere(tmp_path)
+    out = tmp_path / "out"
+    ended = subprocess.run(
+        [sys.executable, "-c", ALONE, "--lang", "en", "demo", "--headless", "--out", str(out), "--profile", "small"],
+        capture_output=True,
+        text=True,
+        env=surroundings(variables),
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "Headquarters is not installed" in ended.stdout
+    summary = json.loads((out / "summary.json").read_text("utf-8"))
+    assert sorted(file.name for file in out.iterdir()) == expected_files(summary)
+    assert "card-problem" in summary["screens"]
+    assert (summary["offline"], summary["unsent"], summary["received"]) == ([], {}, {})
+    assert not any(temporary.iterdir())
 
 
 def test_without_somebody_at_a_terminal_nothing_is_waited_for(tmp_path: Path) -> None:

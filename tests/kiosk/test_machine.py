@@ -20,8 +20,8 @@ from drivers.simulators.printer import SimulatedPrinter
 from drivers.simulators.scanner import SimulatedScanner
 from drivers.supervisor import DeviceState
 from kiosk.demo.bench import Bench
+from kiosk.demo.clock import open_hours
 from kiosk.demo.library import items
-from kiosk.demo.pictures import open_hours
 from kiosk.flows.messages import ReceiptFacts
 from kiosk.flows.state import Phase, Stage, State
 from kiosk.machine import Machine, setup_of

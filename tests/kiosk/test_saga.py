@@ -3,23 +3,26 @@ are known to be open. Whatever happens between two bytes of the wire, and whatev
 
 Every test walks from the first byte of a writing to the last (:mod:`tests.kiosk.saga` says how), once for a book that
 goes out and once for one that comes back, at one kiosk whose ledger grows with every visit. A *course* is what goes
-wrong and what people do then. FEIG's wire is walked with every course behind every byte, with AFI and EAS as the mark;
-on the other makes, and with the other marks, the courses take turns from byte to byte.
+wrong and what people do then. On FEIG's wire, with AFI and EAS as the mark, the plug is pulled behind every byte, to be put
+in again or not. On every make and with every mark the courses take turns, from byte to byte or in small steps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
 import pytest
 
 from drivers.iso15693 import MarkPolicy, Security
+from drivers.simulators.field import PadFault
 from kiosk.flows.state import CAME_BACK, Phase, Stage, State
-from kiosk.views import Action
+from kiosk.views import Action, RowState
 from tests.kiosk.saga import BIBLIOTHECA, FEIG, RL866, Make, Mishap, Stand
-from tests.sync.store.stations import BINH, KIEU_1, LAO_HAC, new_station, quick_folder
+from tests.kiosk.wires import rows_of
+from tests.sync.store.stations import BINH, DICTIONARY, KIEU_1, LAO_HAC, Clock, new_station, open_desk, quick_folder
 
 #: Whether it is on loan, whether its tag waits for repair, and what the tag says.
 LENT = (True, False, Security.RELEASED)
@@ -193,11 +196,11 @@ def gives_up(stand: Stand, *, out: bool) -> None:
     stand.kiosk.until(lambda state: not state.pad)
 
 
-def walk(stand: Stand, course: Callable[[int], Course]) -> None:
-    """Take courses behind every byte of a writing, on the way out and on the way back."""
+def walk(stand: Stand, course: Callable[[int], Course], step: int = 1) -> None:
+    """Take courses behind the bytes of a writing, on the way out and on the way back."""
     stand.borrow(KIEU_1)
     ends_well(stand, out=True)
-    for k in range(stand.line.passed):
+    for k in range(0, stand.line.passed, step):
         later(stand)
         course(k)(stand, k, out=True)
         assert stand.line.struck
@@ -206,7 +209,7 @@ def walk(stand: Stand, course: Callable[[int], Course]) -> None:
     stand.borrow(KIEU_1)
     ends_well(stand, out=True)
     is_brought_back(stand)
-    for k in range(stand.line.passed):
+    for k in range(0, stand.line.passed, step):
         stand.borrow(KIEU_1)
         ends_well(stand, out=True)
         course(k)(stand, k, out=False)
@@ -216,14 +219,130 @@ def walk(stand: Stand, course: Callable[[int], Course]) -> None:
     assert stand.stands(KIEU_1) == ON_THE_SHELF
 
 
-@pytest.mark.parametrize("course", COURSES, ids=lambda course: course.__name__)
-def test_every_course_behind_every_byte(home: Path, course: Course) -> None:
+@pytest.mark.parametrize("course", [replugged, unplugged_for_good], ids=lambda course: course.__name__)
+def test_a_plug_pulled_behind_any_byte(home: Path, course: Course) -> None:
     with Stand(home, FEIG, MarkPolicy.BOTH, KIEU_1, LAO_HAC) as stand:
         walk(stand, lambda _k: course)
 
 
-@pytest.mark.parametrize("policy", MarkPolicy)
-@pytest.mark.parametrize("make", [FEIG, BIBLIOTHECA, RL866], ids=lambda make: make.name)
-def test_courses_in_turn_behind_every_byte_of_every_make(home: Path, make: Make, policy: MarkPolicy) -> None:
+@pytest.mark.parametrize(
+    ("make", "policy", "step"),
+    [
+        (FEIG, MarkPolicy.BOTH, 1),
+        (FEIG, MarkPolicy.AFI, 2),
+        (FEIG, MarkPolicy.EAS, 2),
+        (BIBLIOTHECA, MarkPolicy.BOTH, 1),
+        (BIBLIOTHECA, MarkPolicy.AFI, 2),
+        (BIBLIOTHECA, MarkPolicy.EAS, 2),
+        # Each exchange with a tag is three here, and no longer than the others' where it counts.
+        (RL866, MarkPolicy.BOTH, 3),
+        (RL866, MarkPolicy.AFI, 3),
+        (RL866, MarkPolicy.EAS, 3),
+    ],
+    ids=lambda part: part.name if isinstance(part, Make) else str(part),
+)
+def test_every_course_in_its_turn_behind_the_bytes_of_every_make(
+    home: Path, make: Make, policy: MarkPolicy, step: int
+) -> None:
     with Stand(home, make, policy, KIEU_1, LAO_HAC) as stand:
-        walk(stand, lambda k: COURSES[k % len(COURSES)])
+        walk(stand, lambda k: COURSES[k // step % len(COURSES)], step)
+
+
+# --- the pad's own faults ---------------------------------------------------------------------------------------------
+
+ALL_MAKES = pytest.mark.parametrize("make", [FEIG, BIBLIOTHECA, RL866], ids=lambda make: make.name)
+
+
+@ALL_MAKES
+@pytest.mark.parametrize("out", [True, False], ids=["out", "back"])
+@pytest.mark.parametrize(
+    "fault", [PadFault.TAG_LIFTED_BEFORE_WRITE, PadFault.TAG_LIFTED_MID_WRITE, PadFault.TAG_LIFTED_AFTER_WRITE]
+)
+def test_a_tag_that_leaves_around_its_write_is_asked_back(home: Path, make: Make, fault: PadFault, *, out: bool) -> None:
+    with Stand(home, make, MarkPolicy.BOTH, KIEU_1, LAO_HAC) as stand:
+        if not out:
+            stand.borrow(KIEU_1)
+            ends_well(stand, out=True)
+        stand.line.faults.cause(fault, times=1)
+        go(stand, out=out)
+        stand.kiosk.settled({KIEU_1: Stage.LIFTED if out else Stage.UNSECURED})
+        shown = rows_of(stand.kiosk.views[-1])
+        assert shown == {KIEU_1: RowState.PUT_BACK if out else RowState.PUT_ASIDE}
+        stand.kiosk.until(lambda state: not state.pad)
+        stand.line.put(stand.tags[KIEU_1])
+        ends_well(stand, out=out)
+        assert stand.law.broken == []
+
+
+@ALL_MAKES
+@pytest.mark.parametrize("out", [True, False], ids=["out", "back"])
+def test_a_tag_with_too_little_power_is_written_until_it_is_as_wanted(home: Path, make: Make, *, out: bool) -> None:
+    with Stand(home, make, MarkPolicy.BOTH, KIEU_1) as stand:
+        if not out:
+            stand.borrow(KIEU_1)
+            ends_well(stand, out=True)
+        stand.line.faults.cause(PadFault.WRITE_IGNORED, times=5)
+        go(stand, out=out)
+        ends_well(stand, out=out)
+        assert stand.law.broken == []
+
+
+@dataclass(frozen=True)
+class Locked:
+    """Which half of a mark can never be changed again, the library's marks, and what a released tag then says."""
+
+    half: str
+    policy: MarkPolicy
+
+
+LOCKED = [
+    Locked("afi_locked", MarkPolicy.AFI),
+    Locked("eas_locked", MarkPolicy.EAS),
+    Locked("afi_locked", MarkPolicy.BOTH),
+    Locked("eas_locked", MarkPolicy.BOTH),
+]
+
+
+@ALL_MAKES
+@pytest.mark.parametrize("locked", LOCKED, ids=lambda locked: f"{locked.half}-{locked.policy}")
+def test_a_locked_tag_is_not_lent_and_secured_again_where_half_of_it_was_released(
+    home: Path, make: Make, locked: Locked
+) -> None:
+    with Stand(home, make, locked.policy, KIEU_1) as stand:
+        setattr(stand.tags[KIEU_1], locked.half, True)
+        stand.borrow(KIEU_1)
+        stand.kiosk.settled({KIEU_1: Stage.FAILED})
+        stand.kiosk.until_true(lambda: not stand.law.waits(KIEU_1))
+        assert rows_of(stand.kiosk.views[-1]) == {KIEU_1: RowState.REFUSED}
+        assert stand.stands(KIEU_1) == ON_THE_SHELF
+        assert stand.law.broken == []
+
+
+@ALL_MAKES
+@pytest.mark.parametrize("locked", LOCKED, ids=lambda locked: f"{locked.half}-{locked.policy}")
+def test_a_tag_locked_while_it_was_lent_comes_back_and_waits_for_staff(home: Path, make: Make, locked: Locked) -> None:
+    with Stand(home, make, locked.policy, KIEU_1) as stand:
+        stand.borrow(KIEU_1)
+        ends_well(stand, out=True)
+        setattr(stand.tags[KIEU_1], locked.half, True)
+        stand.give_back(KIEU_1)
+        stand.kiosk.settled({KIEU_1: Stage.UNSECURED})
+        assert rows_of(stand.kiosk.views[-1]) == {KIEU_1: RowState.PUT_ASIDE}
+        lent, waits, _mark = stand.stands(KIEU_1)
+        assert (lent, waits) == (False, True)
+        stand.restart()
+        assert stand.law.waits(KIEU_1)
+        assert stand.law.broken == []
+
+
+@ALL_MAKES
+def test_a_book_refused_to_a_reader_is_secured_where_it_waits_for_that(home: Path, make: Make) -> None:
+    with open_desk(home, Clock()) as ledger:
+        ledger.repair_needed(DICTIONARY, "found_open")
+    with Stand(home, make, MarkPolicy.BOTH, DICTIONARY) as stand:
+        stand.tags[DICTIONARY].eas = False
+        stand.borrow(DICTIONARY)
+        stand.kiosk.settled({DICTIONARY: Stage.REFUSED})
+        stand.kiosk.until_true(lambda: not stand.law.waits(DICTIONARY))
+        assert stand.stands(DICTIONARY) == ON_THE_SHELF
+        assert stand.law.broken == []

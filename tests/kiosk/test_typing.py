@@ -60,7 +60,7 @@ def typed(strokes: str, line: Line | None = None) -> Line:
         ("khoer", "khỏe"), ("thuyr", "thủy"), ("hoacs", "hoác"), ("toans", "toán"), ("oanf", "oàn"),
         ("nhuwngx", "những"), ("system", "system"), ("google", "google"), ("aa", "â"), ("ee", "ê"), ("oo", "ô"),
         ("ow", "ơ"), ("uw", "ư"), ("w", "ư"), ("uow", "ươ"), ("aw", "ă"), ("dd", "đ"), ("as", "á"), ("af", "à"),
-        ("ar", "ả"), ("ax", "ã"), ("aj", "ạ"), ("toansz", "toan"),
+        ("ar", "ả"), ("ax", "ã"), ("aj", "ạ"), ("toansz", "toan"), ("giwax", "giữa"), ("nhwngx", "những"),
     ],
 )  # fmt: skip
 def test_telex_gives_what_the_rules_say(keys: str, text: str) -> None:
@@ -179,6 +179,7 @@ def test_the_two_styles_differ_in_oa_oe_and_uy_alone() -> None:
         ("uoww", "uow"), ("tww", "tw"), ("ass", "as"), ("aff", "af"), ("arr", "ar"), ("axx", "ax"), ("ajj", "aj"),
         ("vieetjj", "viêtj"), ("dataa", "data"), ("cooop", "coop"), ("userr", "user"), ("Pariss", "Paris"),
         ("tesst", "test"), ("herro", "hero"), ("Harrry", "Harry"), ("off", "of"), ("offf", "off"), ("didd", "did"),
+        ("offfice", "office"), ("lessson", "lesson"),
     ],
 )  # fmt: skip
 def test_the_same_key_twice_takes_the_mark_away_and_is_a_letter(keys: str, text: str) -> None:
@@ -233,6 +234,7 @@ def test_keys_of_their_own_are_obeyed_in_any_word() -> None:
     assert typed(f"Krông{NANG}{NANG}").text == "Krông"
     assert typed(f"tiêng{SAC}{HUYEN}").text == "tiềng"
     assert typed(f"dêf{SAC}").text == "dế"
+    assert typed(f"tiê{SAC}n{SAC}f").text == "tiền"
 
 
 def test_a_tone_without_a_vowel_is_not_typed() -> None:
@@ -280,7 +282,8 @@ def test_names_and_sentences_begin_with_a_capital_by_themselves() -> None:
     ("keys", "text"),
     [
         ("truowngf<", "trườn"), ("truowngf<<", "trườ"), ("truowngf<<n", "trườn"), ("truowngf<<<<", "tr"),
-        ("dd<", ""), ("hoaf<", "hò"), ("toans<", "tóa"), ("google<<<d", "good"), ("xooong<<ng", "xoong"),
+        ("dd<", ""), ("hoaf<", "hò"), ("toans<", "tóa"), ("google<<<d", "good"), ("google<<<aa", "gooaa"),
+        ("xooong<<ng", "xoong"),
         ("vieetj <", "việt"), ("system<<<<<", "s"), ("cats<<", "c"), ("vie<eetj", "việt"),
         ("<", ""), ("a<<b", "b"),
     ],

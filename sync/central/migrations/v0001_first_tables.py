@@ -255,6 +255,7 @@ def upgrade() -> None:
         sa.Column("doubted", whole, nullable=False),
     )
     op.create_index("ix_fee_number", "fee", ["number"])
+    op.create_index("ix_fee_token", "fee", ["token"])
     op.create_table(
         "staff_exception",
         sa.Column("id", sa.Text, primary_key=True),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from drivers.iso15693 import TagFault
 from kiosk.flows import messages as m
 from kiosk.flows.state import Phase
 from kiosk.views import Action, BorrowView, OfferView, RowState
 from sync.circulation.blocks import Code
-from tests.kiosk.flows.world import ANH, BINH, World
+from tests.kiosk.flows.world import ANH, BINH, DUE, World
 
 
 @pytest.fixture
@@ -54,6 +55,7 @@ def test_what_cannot_be_secured_is_tried_a_few_times_and_again_when_it_is_put_do
         world.answer_tag("refused")
     assert world.asked_of("REF") == [m.SecureTag] * 3
     assert "REF" in world.repairs
+    assert world.reasons == {"REF": TagFault.NOT_WRITTEN}
     world.lift("REF")
     world.lay("REF")
     assert world.secured("REF")
@@ -66,6 +68,35 @@ def test_a_locked_tag_is_not_tried_again(world: World) -> None:
     world.settle()
     assert world.asked_of("B1") == [m.SecureTag]
     assert "B1" in world.repairs
+    assert world.reasons == {"B1": TagFault.LOCKED}
+
+
+def test_staff_are_told_why_a_tag_cannot_be_secured_at_a_return(world: World) -> None:
+    world.loans["B3"], world.due["B3"] = ANH, DUE
+    world.tags["B3"].secured = False
+    world.put("B3")
+    world.touch(Action.RETURN)
+    world.answer_tag("locked")
+    world.settle()
+    assert world.shown == {"B3": RowState.PUT_ASIDE}
+    assert world.reasons == {"B3": TagFault.LOCKED}
+
+
+def test_staff_are_told_why_a_tag_cannot_be_secured_again_when_its_loan_was_undone(world: World) -> None:
+    world.card(ANH)
+    world.put("B2")
+    for outcome in ("refused", "refused", "lost", "locked"):
+        world.answer_tag(outcome)
+    world.settle()
+    assert world.shown == {"B2": RowState.REFUSED}
+    assert world.reasons == {"B2": TagFault.LOCKED}
+
+
+def test_nobody_is_told_of_a_tag_that_was_only_taken_away(world: World) -> None:
+    world.put("B1")
+    world.slip("B1")
+    world.settle()
+    assert world.reasons == {}
 
 
 def test_a_card_that_comes_while_a_tag_is_being_secured_borrows_the_book_when_that_is_done(world: World) -> None:

@@ -186,6 +186,7 @@ class World:
     pending: list[m.Effect] = field(default_factory=list)
     asked: list[m.Effect] = field(default_factory=list)
     sounds: list[str] = field(default_factory=list)
+    reasons: dict[str, TagFault] = field(default_factory=dict)
     pins: set[str] = field(default_factory=set)
     waits: list[int] = field(default_factory=list)
     clock: float = 0
@@ -487,6 +488,10 @@ class World:
                 return m.Undone(visit, item)
             case m.MarkSecured(_visit, item):
                 self._mark_secured(item)
+            case m.TellStaff(_visit, item, why):
+                if item not in self.repairs:
+                    raise LawBroken(f"staff are told of {item}, which waits for no repair")
+                self.reasons[item] = why
             case m.Renew(visit, item, card):
                 return m.Renewed(visit, item, self._renew(item, card, visit))
             case m.FindAccount(visit, card):

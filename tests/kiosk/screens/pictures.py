@@ -24,9 +24,9 @@ SMALLER = 8
 WHOLE, PATCH = 1.5, 20.0
 #: Shown in every profile; the rest only on the upright screen.
 EVERYWHERE = ("attract", "closed", "card-read", "borrow", "return", "account", "done", "pin", "card-problem", "staff",
-              "timeout", "help")  # fmt: skip
+              "timeout", "help", "typing", "typing-signs", "typing-digits")  # fmt: skip
 #: Shown in the other themes and the other language too.
-EVERY_WAY = ("attract", "borrow", "done", "account", "pin", "card-problem", "timeout")
+EVERY_WAY = ("attract", "borrow", "done", "account", "pin", "card-problem", "timeout", "typing")
 #: Titles in scripts of the system's own font look different from machine to machine.
 NOT_GOLDEN = ("borrow-difficult",)
 

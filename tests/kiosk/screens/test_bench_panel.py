@@ -5,16 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from config.headquarters import Headquarters
 from drivers.devices import PrintOutcome, Raster
 from drivers.receipt_printer import EscPosPrinter
 from kiosk.demo.bench import Bench
+from kiosk.demo.cable import Cable
 from kiosk.demo.library import readers
+from kiosk.demo.uplink import Uplink
 from kiosk.demo.workbench import (
     CARDS,
     LOG_LINES,
@@ -29,29 +34,34 @@ from kiosk.demo.workbench import (
     Note,
     Workbench,
 )
+from kiosk.flows.messages import Tick
 from kiosk.flows.state import Setup, State, start
 from kiosk.screens import bench_words
 from kiosk.screens.surface import kivy_is_installed
+from kiosk.station import desk as open_desk
+from kiosk.station import settings_of
 from kiosk.views import Action, Touch
 from sync.circulation.model import Patron
+from sync.exchange.state import WAKE_FILE
 from sync.text import masked_name
 
 if not kivy_is_installed():
     pytest.skip("The screens need Kivy: pip install 'tramsach[kiosk]'.", allow_module_level=True)
 
 from tests.kiosk.screens.fingers import WINDOW, Finger, below, middle, on_glass
+from tests.kiosk.typed import surroundings
 
 TODAY = date(2027, 3, 23)
 RELEASED = 0xC2
 
 
 class Desk:
-    """A bench with a pair of hands, beside a kiosk of which only the state is there."""
+    """A bench with a pair of hands, beside a kiosk of which only the state and the ledger are there."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, uplink: Uplink | None) -> None:
         self.bench = bench
         self.kiosk: State = start(Setup())
-        self.hands = Workbench(bench, lambda: self.kiosk, branch="TN", today=TODAY)
+        self.hands = Workbench(bench, lambda: self.kiosk, branch="TN", today=TODAY, uplink=uplink)
 
     def do(self, hand: Hand, argument: str = "") -> BenchView:
         """Do something, and look."""
@@ -62,15 +72,36 @@ class Desk:
         """How it stands."""
         return self.hands.look()
 
+    def ticks(self, *, online: bool) -> BenchView:
+        """The kiosk has come round, and its worker reaches headquarters or does not."""
+        self.kiosk = replace(self.kiosk, tick=Tick(1.0, datetime(2027, 3, 23, tzinfo=UTC), online=online))
+        return self.look()
+
     def book(self, wanted: Callable[[BookOnBench], bool] = lambda _book: True) -> BookOnBench:
         """The first book like this, as it stands now."""
         return next(book for book in self.look().books if wanted(book))
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def uplink(library: Path) -> Iterator[Uplink]:
+    """The network of a station whose ledger nobody has asked for yet; nothing answers at its other end."""
+    station = settings_of(library).station.value
+    place = Headquarters("NET", station.station, station.epoch, station.branch)
+    with Cable("127.0.0.1", 1) as cable, Uplink(library, place, cable) as laid:
+        yield laid
+
+
+@pytest.fixture
+def desk(uplink: Uplink) -> Iterator[Desk]:
     with Bench() as bench:
-        yield Desk(bench)
+        yield Desk(bench, uplink)
+
+
+@pytest.fixture
+def lonely_desk() -> Iterator[Desk]:
+    """A desk beside a kiosk that belongs to nobody."""
+    with Bench() as bench:
+        yield Desk(bench, None)
 
 
 # --- what lies there --------------------------------------------------------------------------------------------------
@@ -170,6 +201,24 @@ def test_a_chip_is_damaged_when_it_is_put_down_and_whole_again_when_that_is_mend
     assert all(bytes(tag.memory) == whole.get(tag.uid, bytes(tag.memory)) for tag in desk.bench.pad.tags())
 
 
+def test_a_kiosk_of_its_own_has_no_network_to_pull(lonely_desk: Desk) -> None:
+    assert lonely_desk.look().unsent is None
+    assert "headquarters" not in dict(lonely_desk.look().devices)
+    with pytest.raises(ValueError, match="no network"):
+        lonely_desk.do(Hand.SWITCH, Fault.NETWORK)
+
+
+def test_the_network_is_a_cable_and_every_touch_of_it_asks_the_station_for_a_call(
+    desk: Desk, uplink: Uplink, library: Path
+) -> None:
+    for pulled in (True, False):
+        desk.do(Hand.SWITCH, Fault.NETWORK)
+        assert uplink.pulled is pulled
+        (library / WAKE_FILE).unlink()  # as the worker does when it calls
+    desk.do(Hand.CLEAR)
+    assert not (library / WAKE_FILE).exists()  # nothing was pulled
+
+
 def test_clearing_puts_everything_back_and_leaves_true_what_stands_on_the_tags(desk: Desk) -> None:
     book = desk.book()
     desk.do(Hand.MOVE, book.item_id)
@@ -185,6 +234,25 @@ def test_clearing_puts_everything_back_and_leaves_true_what_stands_on_the_tags(d
 
 
 # --- eyes -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_count_is_what_headquarters_has_not_acknowledged_and_nothing_else(desk: Desk, library: Path) -> None:
+    assert desk.look().unsent == 0
+    with open_desk(library, command="tests") as (ledger, _station):
+        ledger.checkout(CARDS[CardKind.ADULT], desk.book().item_id)
+        written = ledger.head().seq
+        assert desk.look().unsent == written > 0
+        desk.do(Hand.SWITCH, Fault.NETWORK)
+        desk.do(Hand.SWITCH, Fault.NETWORK)
+        assert desk.look().unsent == written  # a cable that is in has sent nothing yet
+        ledger.acknowledge(1, "accepted", logged=written, safe=0)
+        assert desk.look().unsent == 0
+
+
+def test_the_log_tells_when_the_kiosk_misses_headquarters_and_has_it_back(desk: Desk) -> None:
+    assert desk.ticks(online=True).log == ()
+    assert desk.ticks(online=False).log[0] == Logged(Event.LOST, "headquarters")
+    assert desk.ticks(online=True).log[0] == Logged(Event.BACK, "headquarters")
 
 
 def test_the_log_tells_when_a_chip_is_released_and_when_it_is_secured(desk: Desk) -> None:
@@ -233,6 +301,7 @@ def test_everything_on_the_bench_is_said_in_both_languages() -> None:
             for event in Event
         ),
         *(lambda lang, s=state: bench_words.well(s, lang)[0] for state in (True, False, None)),
+        *(lambda lang, n=count: bench_words.unsent(n, lang) for count in (0, 1, 2, 140)),
     ]
     for say in sayings:
         assert say("vi")
@@ -284,6 +353,12 @@ def test_everything_can_be_clicked_at_every_size(desk: Desk, size: tuple[int, in
     assert shown.touches == []
 
 
+def test_the_switch_of_the_network_is_there_only_where_there_is_one(desk: Desk, lonely_desk: Desk) -> None:
+    switch = Act(Hand.SWITCH, Fault.NETWORK)
+    assert Shown(WINDOW, desk.look()).meaning(switch).width > 0
+    assert Shown(WINDOW, lonely_desk.look()).meaning(switch).width == 0
+
+
 def test_the_bench_acts_on_release_and_sliding_off_cancels(desk: Desk) -> None:
     view = desk.look()
     book = Act(Hand.MOVE, view.books[0].item_id)
@@ -322,8 +397,6 @@ def test_the_kiosk_stands_upright_beside_the_bench_and_they_fill_the_window_toge
 
 
 def test_a_long_receipt_can_be_pulled_down_to_its_beginning(desk: Desk) -> None:
-    from dataclasses import replace  # noqa: PLC0415
-
     long = Raster(576, 3000, bytes(72 * 3000))
     shown = Shown(WINDOW, replace(desk.look(), paper=long))
     with on_glass(shown.root):
@@ -346,45 +419,54 @@ def test_a_long_receipt_can_be_pulled_down_to_its_beginning(desk: Desk) -> None:
 
 SCRIPT = """
 import sys, threading
-from pathlib import Path
 from kiosk.screens.surface import prepare
 prepare(1920, 1080, offscreen=True)
 from kivy.app import App
 from kivy.clock import Clock
-from kiosk.demo.library import make_home
-from kiosk.demo.window import run_window
-from kiosk.demo.workbench import Act, Hand
-from kiosk.station import settings_of
-from datetime import date
+from kiosk.cli import run
+from kiosk.demo.workbench import Act, Fault, Hand
 
-def every_device_is_well(root):
-    view = root.bench.view
-    return len(view.devices) == 4 and all(well for _kind, well in view.devices)
+def well(view):
+    return len(view.devices) == 5 and all(state for _kind, state in view.devices)
+
+def page(root):
+    return type(root.kiosk.children[-2]).__name__
 
 steps = [
-    (every_device_is_well, Act(Hand.CARD, "TN000101")),
-    (lambda root: type(root.kiosk.children[-2]).__name__ == "BorrowPage", None),
+    ("all well", lambda root, view: well(view) and view.unsent == 0, Act(Hand.SWITCH, Fault.NETWORK)),
+    ("missed", lambda root, view: view.well("headquarters") is False, Act(Hand.CARD, "TN000101")),
+    ("card", lambda root, view: page(root) == "BorrowPage", Act(Hand.MOVE, "TN.00011")),
+    ("lent", lambda root, view: view.books[0].released and view.unsent >= 2, Act(Hand.SWITCH, Fault.NETWORK)),
+    ("in step", lambda root, view: view.unsent == 0 and view.well("headquarters"), None),
 ]
 
 def play(_passed):
     app = App.get_running_app()
-    if steps[0][0](app.root):
-        act = steps.pop(0)[1]
+    if steps and steps[0][1](app.root, app.root.bench.view):
+        name, _holds, act = steps.pop(0)
+        print(name)
         if act is not None:
             app.root.bench.on_touch_action(act)
         if not steps:
             app.stop()
 
-home = Path(sys.argv[1])
-make_home(home, date.today())
 Clock.schedule_interval(play, 0.05)
-run_window(settings_of(home), language="en")
-print(*[thread.name for thread in threading.enumerate()])
+code = run(["--lang", "en", "demo"])
+print(code, *[thread.name for thread in threading.enumerate()])
 """
 
 
-def test_the_window_opens_serves_a_card_and_closes_with_nothing_left_running(tmp_path: Path) -> None:
+@pytest.mark.skipif(find_spec("fastapi") is None, reason="what serves headquarters is not installed")
+def test_in_the_window_the_network_is_pulled_a_book_is_lent_and_the_count_goes_to_nought_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    variables = {"DISPLAY": ":0", "TMPDIR": str(tmp_path), "TEMP": str(tmp_path), "TMP": str(tmp_path)}
     ended = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path / "home")], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert (ended.returncode, ended.stdout.split(), ended.stderr) == (0, ["MainThread"], "")
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=300, check=False,
+        env=surroundings(variables),
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    *_said, missed, card, lent, in_step, last = ended.stdout.splitlines()
+    assert (missed, card, lent, in_step) == ("missed", "card", "lent", "in step")
+    assert last.split() == ["0", "MainThread"]
+    assert not any(tmp_path.iterdir())

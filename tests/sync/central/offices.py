@@ -225,7 +225,7 @@ class Site:
     def worker(self) -> Iterator[Worker]:
         """Its worker, with the ledger that it speaks for."""
         with self.ledger() as ledger:
-            owner = _Owner(ledger)
+            owner = LedgerOwner(ledger)
             with Worker(
                 self.home,
                 self.place,
@@ -254,7 +254,9 @@ class Site:
 
 
 @dataclass
-class _Owner:
+class LedgerOwner:
+    """Whoever owns the ledger, for a worker in this very thread."""
+
     ledger: Ledger
 
     def note(self, heard: Heard) -> bool:

@@ -25,6 +25,7 @@ from tests.sync.circulation.plain import PROVINCE
 from tests.sync.circulation.rooms import ALL, ROOM, RULES, SEATS, TODAY, at, happens, ms, reader, room_of, taken
 
 SEATED = room_of(taken("t1", "01", "9:00", "10:00"))
+BOOKED = room_of(happens(ev.RoomBooked("b0", ms("9:00"), ms("10:00")), "8:00"))
 NEW = "00ff00ff00ff00ff"
 
 
@@ -169,10 +170,10 @@ def test_the_room_is_kept_for_a_class_and_readers_are_told_when_it_ends() -> Non
         (SEATED, "9:59", "10:30", (), [Code.BOOKING_TOO_SOON]),
         (SEATED, "9:59", "10:30", ("02",), []),
         (SEATED, "10:00", "10:30", (), []),
-        (room_of(happens(ev.RoomBooked("b0", ms("9:00"), ms("10:00")), "8:00")), "9:30", "10:30", (), [Code.BOOKING_TOO_SOON]),
-        (room_of(happens(ev.RoomBooked("b0", ms("9:00"), ms("10:00")), "8:00")), "10:00", "10:30", (), []),
+        (BOOKED, "9:30", "10:30", (), [Code.BOOKING_TOO_SOON]),
+        (BOOKED, "10:00", "10:30", (), []),
     ],
-)  # fmt: skip
+)
 def test_nobody_is_sent_away_for_a_class_and_it_stays_within_opening_hours(
     room: Room, since: str, until: str, seats: tuple[str, ...], codes: list[Code]
 ) -> None:

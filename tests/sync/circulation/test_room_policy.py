@@ -27,8 +27,8 @@ def minutes(*rows: RoomRow, branch: str = "PB", category: str = "muon") -> int:
     ("rows", "found"),
     [
         ((), DEFAULTS.minutes_day),
-        ((row("", minutes_day=1),), 1),
-        ((row("", minutes_day=1), row("", "muon", minutes_day=2)), 2),
+        ((row("TN", minutes_day=1),), 1),
+        ((row("", "muon", minutes_day=2), row("BK", minutes_day=1)), 2),
         ((row("", "muon", minutes_day=2), row("TN", minutes_day=3)), 3),
         ((row("TN", "muon", minutes_day=4), row("TN", minutes_day=3)), 4),
         ((row("TN", "muon", minutes_day=4), row("PB", minutes_day=5)), 5),

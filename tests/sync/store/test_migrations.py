@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -226,6 +227,15 @@ def test_a_recorded_event_can_be_neither_changed_nor_deleted_nor_replaced(home: 
             assert connection.exec_driver_sql("SELECT seq, type, at, hash FROM event").all() == [
                 (1, "checkout", 7, b"\xff")
             ]
+
+
+def test_threads_build_files_side_by_side(tmp_path: Path) -> None:
+    homes = [tmp_path / str(number) for number in range(8)]
+    for home in homes:
+        home.mkdir()
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda home: open_reference(home).close(), homes))
+    assert {look(REFERENCE.path(home)) == look(REFERENCE.path(homes[0])) for home in homes} == {True}
 
 
 def test_a_start_with_files_that_are_up_to_date_does_not_load_alembic(home: Path) -> None:

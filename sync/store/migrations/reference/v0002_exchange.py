@@ -1,4 +1,4 @@
-"""What headquarters tells besides readers and items, and how far it has been listened to."""
+"""What headquarters tells besides readers and items, how far it has been listened to, and the list of chips by UID."""
 
 from __future__ import annotations
 
@@ -26,3 +26,9 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("body", sa.Text, nullable=False),
     )
+    op.create_table(
+        "tag",
+        sa.Column("uid", sa.Text, primary_key=True),
+        sa.Column("item_id", sa.Text, nullable=False),
+    )
+    op.create_index("ix_tag_item_id", "tag", ["item_id"])
