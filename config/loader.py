@@ -182,10 +182,11 @@ def write_toml(path: Path, values: Mapping[str, object]) -> Problems | None:
     return None
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes, *, lasting: bool = True) -> None:
     """Write a whole file so that a power cut leaves the old one or the new one. Raises OSError.
 
-    A file that was there keeps its permissions, a new one is for its owner alone.
+    A file that was there keeps its permissions, a new one is for its owner alone. With ``lasting=False`` nothing waits
+    for the disk: readers still see one or the other, but a power cut may leave neither.
     """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
     new = Path(name)
@@ -195,11 +196,12 @@ def replace_file(path: Path, content: bytes) -> None:
                 new.chmod(path.stat().st_mode & 0o777)
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                os.fsync(file.fileno())
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
-    if os.name != "nt":  # Windows opens no folder, and orders such changes by its own journal.
+    if lasting and os.name != "nt":  # Windows opens no folder, and orders such changes by its own journal.
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -21,6 +21,8 @@ it says so once, backs off and opens again. What other rooms see is the vocabula
 ``barcodes``, ``wedge_scanner`` (on ``keyboard_wedge``), ``codes`` (on ``citizen_card``)  scanners on a wire and at the
                 keyboard; and what their lines are.
 ``escpos``, ``receipt_printer``  the printer with its codec.
+``seat_protocol``, ``seat_link``, ``seat_enrolment``, ``seat_lock``  the wire to a computer of the internet room, its
+                two ends, how it gets its key; and what it does by itself.
 ``simulators``  the other end of each wire.
 
 Words: a *pad* sees *tags* (the RFID labels of items), a *card reader* sees patron cards, a *scanner* sees

@@ -6,6 +6,7 @@ import json
 import logging
 import queue
 import random
+import signal
 import sys
 import threading
 import time
@@ -116,6 +117,8 @@ def work(
 
 def main(clock: Clock = read_clock) -> None:
     """The worker's process; its last argument is the station's folder."""
+    # A Ctrl-C in the terminal is for the station, which hangs up when it has ended.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         work(Path(sys.argv[-1]), sys.stdin, sys.stdout, clock=clock)

@@ -6,8 +6,8 @@ effects are performed in order, and an effect that is answered at once (the ledg
 anything else is taken from the queue, so that "ledger first, security bit second" is the order of the code. What a
 device does is asked of its supervisor and comes back as a message when it is done; when a device cannot be asked, the
 answer is still given, as ``None``: nobody knows. A chip that does not say which item it is in is looked up by its UID
-in the library's list, so that neither drivers nor flows need to know of one. Whatever the ledger refuses to write puts the station out of service,
-with a code, and nothing is shown as lent.
+in the library's list, so that neither drivers nor flows need to know of one. Whatever the ledger refuses to write puts
+the station out of service, with a code, and nothing is shown as lent.
 
 The screen is told of each new view through ``show``, which must only pass it on. Nothing here knows Kivy, so that the
 session can be killed in the tests as often as they like.

@@ -180,8 +180,8 @@ def decode_tags(say: Answers, given: Sequence[str], *, uid: str, home: Path) -> 
     """
     parsed = parse_uid(uid)
     if uid and (parsed is None or len(given) > 1):
-        one = _("A UID has 16 hexadecimal digits and begins with E0; it belongs to one chip.")
-        say.fail(_("✗ {text}: {reason}").format(text=uid, reason=one))
+        told = _("✗ {text}: a UID has 16 hexadecimal digits and begins with E0, and it is that of one chip.")
+        say.fail(told.format(text=uid))
         return
     number = bytes.fromhex(parsed[0]) if parsed else None
     listed = told_tags(home, [number]) if number else {}

@@ -47,14 +47,21 @@ PURE = (
     "drivers.rfid501",
     "drivers.escpos",
     "drivers.feig",
+    "drivers.bibliotheca",
+    "drivers.rl866",
+    "drivers.presence",
+    "drivers.codes",
+    "drivers.citizen_card",
+    "drivers.keyboard_wedge",
     "drivers.tag_protocol",
+    "kiosk.typing",
     "kiosk.views",
     "kiosk.flows",
 )
 #: What of the standard library a pure module may use: no clock, no file, no environment, no chance.
 PURE_LIBRARY = {
-    "__future__", "abc", "base64", "binascii", "bisect", "collections", "copy", "dataclasses", "datetime", "decimal",
-    "enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "operator", "re",
+    "__future__", "abc", "base64", "binascii", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime",
+    "decimal", "enum", "fractions", "functools", "hashlib", "heapq", "itertools", "json", "math", "operator", "re",
     "string", "struct", "types", "typing", "unicodedata",
 }  # fmt: skip
 WITHIN_PURE = tuple(f"{name}." for name in PURE)

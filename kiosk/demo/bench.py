@@ -30,6 +30,7 @@ class Bench:
         self.scanner = SimulatedScanner()
         self.printer = SimulatedPrinter(real_time=real_time)
         self._tags: dict[str, tuple[VirtualTag, ...]] = {}
+        self._tapped = ""
 
     def close(self) -> None:
         """Switch everything off."""
@@ -59,6 +60,12 @@ class Bench:
     def tap(self, number: str) -> None:
         """Hold a reader's card to the reader."""
         self.reader.tap(VirtualCard.with_text(b"\x04" + sha256(number.encode()).digest()[:6], number))
+        self._tapped = number
+
+    @property
+    def card_on_reader(self) -> str:
+        """The number of the card that lies there; empty where none does."""
+        return self._tapped if self.reader.cards else ""
 
     def take_card(self) -> None:
         """Take the card away."""

@@ -94,6 +94,7 @@ class ServedHeadquarters:
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
+            start_new_session=True,  # a Ctrl-C in the terminal is for the demonstration, which then hangs up
         )
         told = self._process.stdout.readline() if self._process.stdout else ""
         if not told:
@@ -113,11 +114,6 @@ class ServedHeadquarters:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    @property
-    def pid(self) -> int:
-        """The process that serves."""
-        return self._process.pid
 
     def enrol(self, say: Answers, home: Path, code: str) -> Headquarters | None:
         """Make the station of a folder one of this headquarters, and fetch what it works by; answers its place.

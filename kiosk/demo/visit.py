@@ -23,7 +23,7 @@ from kiosk.machine import Machine
 from kiosk.views import Action, Receipt, Touch
 from sync.circulation.model import Item
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 30.0
 
 
 class Stuck(RuntimeError):
@@ -34,9 +34,9 @@ class Stuck(RuntimeError):
 class Played:
     """What the visit came to, and how long its parts took, in seconds.
 
-    ``unsent`` is how many events headquarters had not acknowledged, before the cable came back and when it was heard
-    again; ``received`` what its log then held (:class:`kiosk.demo.headquarters.Received`). Both are empty at a kiosk
-    of its own.
+    ``unsent`` is how many events headquarters had not acknowledged: before its network was pulled, before the cable
+    came back, and when the kiosk was back in step; ``received`` is what headquarters' log then held
+    (:class:`kiosk.demo.headquarters.Received`). Both are empty at a kiosk of its own.
     """
 
     borrowed: list[str] = field(default_factory=list)
@@ -162,6 +162,8 @@ class Script:
 
     def _borrow_offline(self, uplink: Uplink) -> None:
         item = self._items[1]
+        self._until("headquarters to have everything so far", lambda _s: not uplink.unsent())
+        self.played.unsent["before"] = uplink.unsent()
         uplink.pull()
         self._until("the kiosk to miss headquarters", lambda s: s.tick is not None and s.tick.online is False)
         self._bench.tap(ADULT)

@@ -243,7 +243,6 @@ class Workbench:
         self._log: deque[Logged] = deque(maxlen=LOG_LINES)
         self._released: dict[str, int] = {}
         self._devices: dict[str, bool | None] = {}
-        self._tapped = ""
         self._rows = 0
         self._receipt: Raster | None = None
         self._paper: Raster | None = None
@@ -292,16 +291,12 @@ class Workbench:
         self._damaged ^= {tag.uid}
 
     def _card(self, number: str) -> None:
-        if self._card_on_reader() == number:
+        if self._bench.card_on_reader == number:
             self._bench.take_card()
             self._tell(Event.CARD_AWAY)
         else:
             self._bench.tap(number)
             self._tell(Event.CARD)
-            self._tapped = number
-
-    def _card_on_reader(self) -> str:
-        return self._tapped if self._bench.reader.cards else ""
 
     def _switch(self, fault: Fault) -> None:
         on = fault not in self._faults()
@@ -362,7 +357,7 @@ class Workbench:
             item_id: min((uids[t.uid] for t in self._bench.tags_of(item) if t.uid in uids), default=-1)
             for item_id, item in self._items.items()
         }
-        on_reader = self._card_on_reader()
+        on_reader = self._bench.card_on_reader
         return BenchView(
             language=self._state().language,
             books=books,

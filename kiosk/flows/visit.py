@@ -95,7 +95,7 @@ _CARD_TROUBLE = {
 
 #: Phases that go away by themselves, without a question, when nobody touches anything; so do choices of language and
 #: contrast that somebody made at the attract screen and left.
-_LEFT_ALONE = frozenset({Phase.ATTRACT, Phase.OFFER, Phase.STAFF_PIN, Phase.STAFF})
+_LEFT_ALONE = frozenset({Phase.ATTRACT, Phase.OFFER, Phase.RETURN, Phase.STAFF_PIN, Phase.STAFF})
 
 #: Stages in which nothing has been decided: such a book is forgotten when it is lifted.
 _UNDECIDED = frozenset({Stage.SEEN, Stage.WAITING})
@@ -105,7 +105,7 @@ _TRIES = 3
 _FOR_EVER = frozenset({TagFault.LOCKED, TagFault.NO_SUCH_BLOCK, TagFault.NOT_SUPPORTED})
 
 #: Faults that are the tag's own, and for staff to look at when it cannot be secured; others pass.
-_OF_THE_TAG = _FOR_EVER | {TagFault.NOT_WRITTEN, TagFault.OTHER}
+OF_THE_TAG = _FOR_EVER | {TagFault.NOT_WRITTEN, TagFault.OTHER}
 
 
 class _Turn:
@@ -198,8 +198,6 @@ class _Turn:
         if state.phase in ATTENDED and tick.clock >= state.warning_at + setup.warning_s:
             self._end("left")
         elif tick.clock >= state.warning_at and state.phase in _LEFT_ALONE:
-            self._end("done")
-        elif state.phase is Phase.RETURN and tick.clock >= state.warning_at:
             self._end("done")
         elif state.phase is Phase.DONE and state.receipt is not Receipt.PRINTING:
             wait = setup.printed_s if state.receipt is Receipt.PRINTED else setup.done_s
@@ -649,7 +647,7 @@ class _Turn:
                 pass
 
     def _tell_staff(self, book: Book, fault: TagFault | None) -> None:
-        if fault in _OF_THE_TAG:
+        if fault in OF_THE_TAG:
             self._do(m.TellStaff(self.state.visit, book.item_id, fault))
 
     def _undo(self, book: Book) -> None:

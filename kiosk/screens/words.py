@@ -684,16 +684,16 @@ def fault(code: str) -> str:
 
 
 def repair_reason(code: str) -> str:
-    """Why a chip waits to be secured, and with it what is to be done; a newer station's reason stands as it is."""
+    """Why a chip waits to be secured; a newer program's reason stands as it is. Short: half a row has room for it."""
     sentences = {
-        "checkin": _("Returned, chip not secured"),
-        "undo": _("Not lent, chip may be open"),
-        "found_open": _("Found with its chip open"),
-        "locked": _("Chip locked: put in another"),
-        "not_supported": _("Chip of another kind: put in another"),
-        "no_such_block": _("Chip of another kind: put in another"),
-        "not_written": _("Chip cannot be written"),
-        "other": _("Chip cannot be written"),
+        "checkin": _("Returned, not secured"),
+        "undo": _("Loan was undone"),
+        "found_open": _("Found open"),
+        "locked": _("Chip is locked"),
+        "not_supported": _("Wrong kind of chip"),
+        "no_such_block": _("Wrong kind of chip"),
+        "not_written": _("Chip not writable"),
+        "other": _("Chip not writable"),
     }
     return sentences.get(code, code)
 
@@ -742,8 +742,8 @@ def _staff(body: StaffView) -> PageText:
         oldest = _("Unsent since {time}").format(time=f"{local(body.oldest_unsent):%d/%m %H:%M}")
     repairs = tuple(
         Repair(
-            repair.item_id,
-            f"{local(repair.since):%d/%m} · {repair_reason(repair.reason)}",
+            f"{repair.item_id} · {local(repair.since):%d/%m}",
+            repair_reason(repair.reason),
             Key(_("Secured"), Touch(Action.REPAIR_DONE, repair.item_id), "secondary", "lock"),
         )
         for repair in body.repairs

@@ -16,4 +16,9 @@ same; what forgetting a reader has to reach lies beside it; a cursor is never se
 ``replay``      the projections once more, and whether they are what they should be.
 ``own``         headquarters' own log; ``worklist`` exceptions, and how staff settle them.
 ``feed``        changes with their cursors; ``scopes`` who is told of what; ``reference`` what imports write here.
+``stations``    stations in their epochs; ``enrolment`` how they come to be known, and are no longer believed.
+``office``      a headquarters, open: its keys, folder and database; ``certificate`` what it shows of itself.
+``exchange``    the answer to a contact, whatever the road; ``bundles`` sticks; ``snapshots`` all of it as a file.
+``announcements``  what is said on screens; ``backup`` copies that make events safe.
+``service``     headquarters at work, and its database lent out; ``api`` the station interface; ``server`` the network.
 """

@@ -20,6 +20,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from sync.central import bulk, tables
@@ -38,6 +39,8 @@ _STEP = 20_000
 
 #: A station should never be without rules, not even between two pages: the old ones go after the new ones have come.
 _REPLACED = "rule_set"
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
 
 #: How a row says that it does not tell whose it is (:func:`as_body`).
 _NAMELESS = ('"patron_id":null', '"patron_id":""')
@@ -97,8 +100,8 @@ def difference(before: Mapping[Place, str], after: Mapping[Place, str]) -> dict[
 
 
 def as_body(row: Mapping[str, object]) -> str:
-    """A row as a change carries it."""
-    return json.dumps(dict(row), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    """A row as a change carries it: equal rows give equal texts."""
+    return _ENCODER.encode(row).decode()
 
 
 def head(connection: sa.Connection) -> int:

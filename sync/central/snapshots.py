@@ -16,7 +16,6 @@ A snapshot's name is 32 random hex digits that only a signed reply tells: who ha
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sqlite3
@@ -273,7 +272,7 @@ def _write(target: sqlite3.Connection, told: Mapping[Place, str], wanted: Collec
     rows: dict[str, dict[str, dict[str, Any]]] = {}
     for (scope, kind, key), body in told.items():
         if scope in wanted:
-            row = json.loads(body)
+            row = msgspec.json.decode(body)
             known = rows.setdefault(kind, {})
             # One scope may be told who has an item and another only that it is out; who may know both knows it.
             if key not in known or not known[key].get("patron_id"):

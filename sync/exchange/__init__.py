@@ -15,6 +15,10 @@ says; what fails is a value with a reason and a sentence, never an exception.
 ``disk``       files that are whole or not there.
 ``sticks``     bundles on USB sticks.
 ``keyring``    keys in a folder; whether this is still the machine they were made on.
+``enrolment``  how a station comes to belong to a headquarters.
+``caller``     the station's end: its questions, and what it makes of the answers; ``courier`` the same by stick.
+``transport``  https; ``rhythm`` when to call; ``worker`` the process that does; ``state`` how that stands.
+``snapshot``   all that a station is told, as one file.
 
 ``reasons`` to ``bundle`` are pure: same bytes, same answer; no file, no clock, no chance (salts and nonces are
 arguments). Encrypting for somebody (HPKE) alone draws random numbers of its own.

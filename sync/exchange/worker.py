@@ -225,7 +225,8 @@ class Worker:
         said = {"trouble_vi": trouble.vi if trouble else "", "trouble_en": trouble.en if trouble else ""}
         self.state = msgspec.structs.replace(self.state, **changed, **said)
         try:
-            replace_file(self._home / STATE_FILE, msgspec.json.encode(self.state))
+            # It is written at every call, and after a power cut the next call writes it anew.
+            replace_file(self._home / STATE_FILE, msgspec.json.encode(self.state), lasting=False)
         except OSError as error:
             log.error("the state of the exchange was not kept: %s", reason_of(error).en)
         self._tell(self.state)

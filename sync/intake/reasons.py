@@ -239,7 +239,9 @@ class Reason(Enum):
     )
     UID_REVERSED = (
         Outcome.REPAIRED,
-        Phrase("UID ghi ngược thứ tự byte; đã đảo lại.", "The UID had its bytes in reverse order and was turned round."),
+        Phrase(
+            "UID ghi ngược thứ tự byte; đã đảo lại.", "The UID had its bytes in reverse order and was turned round."
+        ),
     )
     ITEM_UNKNOWN = (
         Outcome.NOTED,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
+import inspect
 import os
 import platform
 import sqlite3
@@ -27,13 +28,19 @@ def main(arguments: list[str]) -> int:
         prog="python -m tests.bench", description="Measure, each figure beside its target."
     )
     parser.add_argument("name", nargs="*", help=f"{', '.join(there)}; without a name all of them")
-    wanted = parser.parse_args(arguments).name
+    parser.add_argument("--large", action="store_true", help="the large ones too, which take some minutes more")
+    parser.add_argument("--morango", action="store_true", help="Morango beside the exchange; pip fetches it")
+    asked = vars(parser.parse_args(arguments))
+    wanted = asked.pop("name")
     if unknown := [name for name in wanted if name not in there]:
         parser.error(f"no such bench: {', '.join(unknown)}; there are {', '.join(there)}")
     figures: list[Figure] = []
     for name in wanted or there:
         print(f"{name} …", file=sys.stderr, flush=True)
-        figures += importlib.import_module(f"tests.bench.{name}").measure()
+        measure = importlib.import_module(f"tests.bench.{name}").measure
+        figures += measure(
+            **{option: asked[option] for option in inspect.signature(measure).parameters if option in asked}
+        )
     print(_table(figures))
     return 0
 

@@ -229,7 +229,7 @@ def plant_titles(connection: sa.Connection, count: int, seed: int) -> None:
 
 def _title(rng: random.Random, number: int) -> dict[str, Any]:
     kind = rng.choices(("study", "story", "life", "english"), (52, 24, 8, 16))[0]
-    author = _vietnamese_name(rng)
+    author = vietnamese_name(rng)
     if kind == "story":
         class_number, subjects = "895.9223", ["Văn học Việt Nam", rng.choice(("Tiểu thuyết", "Truyện ngắn", "Thơ"))]
         text = f"{rng.choice(_STORY_HEADS)} {rng.choice(_STORY_TAILS)}"
@@ -237,7 +237,7 @@ def _title(rng: random.Random, number: int) -> dict[str, Any]:
             text += rng.choice((": Tiểu thuyết", ": Tập truyện ngắn", ": Thơ", f" {rng.choice(_STORY_TAILS)}"))
     elif kind == "life":
         class_number, subjects = "959.70092", ["Nhân vật lịch sử", "Việt Nam"]
-        text = f"{_vietnamese_name(rng)}: {rng.choice(('Cuộc đời và sự nghiệp', 'Hồi ký', 'Con người và tác phẩm'))}"
+        text = f"{vietnamese_name(rng)}: {rng.choice(('Cuộc đời và sự nghiệp', 'Hồi ký', 'Con người và tác phẩm'))}"
     else:
         class_number, vietnamese, english = rng.choice(_TOPICS)
         subjects = [_capital(vietnamese)]
@@ -298,7 +298,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _vietnamese_name(rng: random.Random) -> str:
+def vietnamese_name(rng: random.Random) -> str:
     middles: Sequence[str] = rng.sample(_MIDDLES, rng.choice((0, 1, 1, 1, 2)))
     return " ".join((rng.choices(_FAMILIES, _FAMILY_WEIGHTS)[0], *middles, rng.choice(_GIVENS)))
 

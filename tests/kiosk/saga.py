@@ -1,4 +1,4 @@
-"""The security saga, watched at every instant: a line on which something goes wrong behind any byte, and a law beside it.
+"""The security saga, watched at every instant: a line on which something goes wrong behind any byte, and the law.
 
 Theory of operation. A :class:`Line` joins a pad's driver and the simulated reader of a make without a socket between
 them: the bytes are those of the wire, they pass one after the other, and after any one of them a :class:`Mishap` can
@@ -46,7 +46,11 @@ from sync.store.ledger import Ledger
 from tests.kiosk.wires import Kiosk, card, rows_of, tag_in
 from tests.sync.store.stations import ACTOR, AN, BRANCH, EPOCH, STATION, Clock
 
-#: Seconds the driver waits for an answer that was lost; nobody else is kept waiting here, for answers are there at once.
+#: Whether it is on loan, whether its tag waits for repair, and what the tag says.
+LENT: Final = (True, False, Security.RELEASED)
+ON_THE_SHELF: Final = (False, False, Security.SECURED)
+
+#: Seconds the driver waits for an answer that was lost; all others are there at once.
 ANSWER_WITHIN: Final = 0.03
 
 

@@ -195,8 +195,9 @@ def test_no_english_word_is_left_in_vietnamese_help(helps: dict[str, dict[str, s
 
     names = {word for command in COMMANDS for word in command}
     formats = words("tramsach marc mrc marcxml csv xlsx json isbn summary export hex isil toml tcp udp usb rfid")
-    values = words("auto koha mobile portrait landscape small vi en feig")
-    examples = words("tn vn truyen kieu child book ốm socket port")
+    formats |= words("https url tls postgresql sqlite uid uids")
+    values = words("auto koha mobile portrait landscape small vi en feig noted")
+    examples = words("tn tvt vn truyen kieu child book ốm socket port example thư viện nghỉ lễ ngày")
     vietnamese = words(
         "trạm sách đồng chip in an do x"
     )  # in: to print; an (ninh): safety; do: because of; x: the number in a range

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -81,7 +83,7 @@ def test_the_kiosk_without_a_screen_leaves_pictures_and_a_summary(tmp_path: Path
     if find_spec("fastapi") is not None:
         offline, there = summary["unsent"]["offline"], summary["received"]
         assert summary["offline"]
-        assert summary["unsent"] == {"offline": offline, "in step": 0}
+        assert summary["unsent"] == {"before": 0, "offline": offline, "in step": 0}
         assert there == {"events": there["events"], "applied": there["events"], "exceptions": 0, "same": True}
         assert there["events"] > offline >= 3  # a visit begins, a book is lent, the visit ends
         assert summary["seconds"]["back in step"] > 0
@@ -119,6 +121,27 @@ def test_without_what_serves_headquarters_the_kiosk_is_shown_alone_and_says_so(t
     assert sorted(file.name for file in out.iterdir()) == expected_files(summary)
     assert "card-problem" in summary["screens"]
     assert (summary["offline"], summary["unsent"], summary["received"]) == ([], {}, {})
+    assert not any(temporary.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32" or find_spec("kivy") is None, reason="needs a group to be interrupted")
+def test_an_interrupt_in_the_terminal_ends_kiosk_worker_and_headquarters_with_one_sentence(tmp_path: Path) -> None:
+    temporary, variables = elsewhere(tmp_path)
+    process = subprocess.Popen(
+        [*PROGRAM, "--lang", "en", "demo", "--headless", "--out", str(tmp_path / "out"), "--profile", "small"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=surroundings(variables),
+        process_group=0,  # a terminal interrupts all that it has started
+    )
+    assert process.stdout is not None
+    while not list(tmp_path.glob("out/03-*.png")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _out, err = process.communicate(timeout=120)  # and nobody else holds the pipes any more
+    assert (process.returncode, err.splitlines()) == (1, ["Stopped; nothing more was done."])
     assert not any(temporary.iterdir())
 
 

@@ -3,8 +3,8 @@ are known to be open. Whatever happens between two bytes of the wire, and whatev
 
 Every test walks from the first byte of a writing to the last (:mod:`tests.kiosk.saga` says how), once for a book that
 goes out and once for one that comes back, at one kiosk whose ledger grows with every visit. A *course* is what goes
-wrong and what people do then. On FEIG's wire, with AFI and EAS as the mark, the plug is pulled behind every byte, to be put
-in again or not. On every make and with every mark the courses take turns, from byte to byte or in small steps.
+wrong and what people do then. On FEIG's wire, with AFI and EAS as the mark, the plug is pulled behind every byte, to be
+put in again or not. On every make and with every mark the courses take turns, from byte to byte or in small steps.
 """
 
 from __future__ import annotations
@@ -16,17 +16,23 @@ from pathlib import Path
 
 import pytest
 
-from drivers.iso15693 import MarkPolicy, Security
+from drivers.iso15693 import MarkPolicy
 from drivers.simulators.field import PadFault
 from kiosk.flows.state import CAME_BACK, Phase, Stage, State
 from kiosk.views import Action, RowState
-from tests.kiosk.saga import BIBLIOTHECA, FEIG, RL866, Make, Mishap, Stand
+from tests.kiosk.saga import BIBLIOTHECA, FEIG, LENT, MAKES, ON_THE_SHELF, RL866, Make, Mishap, Stand
 from tests.kiosk.wires import rows_of
-from tests.sync.store.stations import BINH, DICTIONARY, KIEU_1, LAO_HAC, Clock, new_station, open_desk, quick_folder
-
-#: Whether it is on loan, whether its tag waits for repair, and what the tag says.
-LENT = (True, False, Security.RELEASED)
-ON_THE_SHELF = (False, False, Security.SECURED)
+from tests.sync.store.stations import (
+    BINH,
+    DICTIONARY,
+    KIEU_1,
+    LAO_HAC,
+    Clock,
+    look_at,
+    new_station,
+    open_desk,
+    quick_folder,
+)
 
 
 @pytest.fixture
@@ -250,7 +256,7 @@ def test_every_course_in_its_turn_behind_the_bytes_of_every_make(
 
 # --- the pad's own faults ---------------------------------------------------------------------------------------------
 
-ALL_MAKES = pytest.mark.parametrize("make", [FEIG, BIBLIOTHECA, RL866], ids=lambda make: make.name)
+ALL_MAKES = pytest.mark.parametrize("make", MAKES, ids=lambda make: make.name)
 
 
 @ALL_MAKES
@@ -258,7 +264,9 @@ ALL_MAKES = pytest.mark.parametrize("make", [FEIG, BIBLIOTHECA, RL866], ids=lamb
 @pytest.mark.parametrize(
     "fault", [PadFault.TAG_LIFTED_BEFORE_WRITE, PadFault.TAG_LIFTED_MID_WRITE, PadFault.TAG_LIFTED_AFTER_WRITE]
 )
-def test_a_tag_that_leaves_around_its_write_is_asked_back(home: Path, make: Make, fault: PadFault, *, out: bool) -> None:
+def test_a_tag_that_leaves_around_its_write_is_asked_back(
+    home: Path, make: Make, fault: PadFault, *, out: bool
+) -> None:
     with Stand(home, make, MarkPolicy.BOTH, KIEU_1, LAO_HAC) as stand:
         if not out:
             stand.borrow(KIEU_1)
@@ -328,10 +336,11 @@ def test_a_tag_locked_while_it_was_lent_comes_back_and_waits_for_staff(home: Pat
         stand.give_back(KIEU_1)
         stand.kiosk.settled({KIEU_1: Stage.UNSECURED})
         assert rows_of(stand.kiosk.views[-1]) == {KIEU_1: RowState.PUT_ASIDE}
-        lent, waits, _mark = stand.stands(KIEU_1)
-        assert (lent, waits) == (False, True)
+        assert stand.stands(KIEU_1)[:2] == (False, True)
         stand.restart()
         assert stand.law.waits(KIEU_1)
+        with look_at(home, Clock()) as view:
+            assert [repair.reason for repair in view.pending_repairs()] == ["locked"]
         assert stand.law.broken == []
 
 

@@ -150,9 +150,7 @@ def test_a_uid_that_is_none_or_of_several_chips_is_refused(station: Path, typed:
     assert (ended.code, ended.out) == (1, "")
 
 
-def test_a_pad_on_trial_says_which_item_the_list_has_for_a_chip(
-    station: Path, typed: Typed, pad: SimulatedPad
-) -> None:
+def test_a_pad_on_trial_says_which_item_the_list_has_for_a_chip(station: Path, typed: Typed, pad: SimulatedPad) -> None:
     devices = f'[[devices]]\nname = "pad"\ndriver = "feig"\nurl = "{pad.url}"\n'
     (station / "devices.toml").write_text(devices, "utf-8")
     pad.put(blank(BLANK), blank(WRITTEN))

@@ -607,7 +607,14 @@ class World:
         return Account(card, READERS.get(card), lines, ((hold, _title("HELD")),), (), NOW)
 
     def _found(self, visit: int, item: str) -> m.ItemFound:
-        return m.ItemFound(visit, item, ITEMS.get(item), _title(item), self._loan(item), item in self.repairs and item not in self.loans)
+        return m.ItemFound(
+            visit,
+            item,
+            ITEMS.get(item),
+            _title(item),
+            self._loan(item),
+            item in self.repairs and item not in self.loans,
+        )
 
     def _loan(self, item: str) -> Loan | None:
         if item not in self.loans:

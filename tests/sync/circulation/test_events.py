@@ -129,10 +129,7 @@ GOLDEN: list[tuple[Event, str, str]] = [
     (
         ev.SeatTaken("00ff", "05", "TN", 9, "thiếu nhi", "child", 12),
         "seat_taken",
-        (
-            '{"branch":"TN","category":"thiếu nhi","ends_at":9,"group":"child","number":12,"seat":"05",'
-            '"visit":"00ff"}'
-        ),
+        ('{"branch":"TN","category":"thiếu nhi","ends_at":9,"group":"child","number":12,"seat":"05","visit":"00ff"}'),
     ),
     (
         ev.SeatMoved("00ff", "05", "06", 9),

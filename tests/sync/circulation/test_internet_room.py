@@ -299,7 +299,7 @@ def test_a_locked_room_seats_nobody() -> None:
     locked = room_of(happens(ev.RoomLocked(), "8:50"))
     assert seat_refused(locked, reader(), "9:00") == [Code.ROOM_LOCKED]
     unlocked = room_of(happens(ev.RoomUnlocked(), "8:55"), room=locked)
-    assert sits(unlocked, reader(), "9:00")
+    assert sits(unlocked, reader(), "9:00").seat == "04"
 
 
 CALL = ev.QueueCalled("q1", "01", ms("9:08"))
@@ -393,6 +393,17 @@ def test_a_number_whose_seat_breaks_or_is_lost_waits_again_in_its_place() -> Non
     room = room_of(happens(ev.QueueReturned("q1"), "9:11"), room=room)
     events = allowed(decide_end(room, {"v02"}, ALL - {"01"}, RULES, at("9:12")))
     assert events[1:] == (ev.QueueCalled("q1", "02", ms("9:15")),)
+
+
+def test_a_seat_too_short_for_who_waits_is_not_for_who_comes_later_either() -> None:
+    # Free for seven minutes: enough to sit down now, and not to be called to it first.
+    kept = happens(ev.SeatReserved("r1", "01", ms("9:13"), ms("9:23"), ms("10:00"), "muon"), "8:50")
+    room = with_queue(room_of(kept, room=full(but="01")), "q1")
+    assert due(room, ALL, RULES, at("9:06")) == ()
+    assert seat_refused(room, reader(), "9:06", "01") == [Code.QUEUE_FIRST]
+    assert seat_refused(room, reader(), "9:06") == [Code.ROOM_FULL]
+    assert refused(decide_move(room, {"v02"}, "01", ALL, RULES, at("9:06"))) == [Code.QUEUE_FIRST]
+    assert sits(replace(room, queue=()), reader(), "9:06", "01").ends_at == ms("9:13")
 
 
 def test_leaving_the_queue_calls_the_next_where_a_seat_was_held() -> None:
@@ -573,6 +584,7 @@ def test_a_seat_is_reserved_for_a_later_hour_of_today() -> None:
         (with_queue(full(), "q1"), reader(), "10:00", [Code.QUEUE_FIRST]),
         (replace(ROOM, day=TODAY, spent={"t1": 120 * 60_000}), reader("muon", "t1"), "10:00", [Code.NO_MINUTES_LEFT]),
         (full(until="10:01"), reader(), "10:00", [Code.HOUR_TAKEN]),
+        (full(until="10:00"), reader(), "10:00", []),
         (
             room_of(happens(ev.SeatReserved("r1", "02", ms("10:00"), ms("10:10"), ms("11:00"), "muon"), "8:00")),
             reader("muon", "r1"),
@@ -583,7 +595,14 @@ def test_a_seat_is_reserved_for_a_later_hour_of_today() -> None:
     ],
 )
 def test_an_hour_that_cannot_be_had_is_not_reserved(room: Room, visitor: Visitor, hour: str, codes: list[Code]) -> None:
-    assert refused(reserve(room, visitor, hour, 60, "9:00")) == codes
+    decided = reserve(room, visitor, hour, 60, "9:00")
+    assert ([*decided.codes] if isinstance(decided, Refused) else []) == codes
+
+
+def test_a_seat_that_is_held_for_a_number_is_not_reserved_for_the_next_minutes() -> None:
+    room = room_of(happens(CALL, "9:05"), room=with_queue(ROOM, "q1"))
+    assert refused(reserve(room, reader(), "9:12", 45, "9:06", "01")) == [Code.HOUR_TAKEN]
+    assert isinstance(reserve(room, reader(), "9:13", 45, "9:06", "01"), Allowed)
 
 
 @pytest.mark.parametrize(("seat", "code"), [("03", Code.SEAT_FOR_CHILDREN), ("9", Code.SEAT_UNKNOWN)])

@@ -330,6 +330,8 @@ class BusyDay:
                 heapq.heappush(self.coming, (self.station.now + timedelta(hours=1), "works", who))
             case "works":
                 self.do("mended", "", who)
+            case _:
+                raise AssertionError(what)
 
     def called_sit_down(self) -> None:
         """Most of those whose number is called come, and some have gone home."""

@@ -1,6 +1,5 @@
 """Which row of an internet room's rules decides."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -60,7 +59,7 @@ def test_strangers_come_in_only_where_a_row_names_them(stranger: str) -> None:
 @pytest.mark.parametrize(
     "values", [{"minutes_day": 1441}, {"minutes_visit": 0}, {"hide_minutes": 16}, {"sit_down_minutes": 0}]
 )
-def test_a_number_nobody_can_mean_is_refused_with_both_languages(values: Mapping[str, int]) -> None:
+def test_a_number_nobody_can_mean_is_refused_with_both_languages(values: dict[str, Any]) -> None:
     (name,) = values
     with pytest.raises(SettingError, match=f"'{name}' must be between") as refused:
         row("TN", **values)

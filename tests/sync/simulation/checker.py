@@ -80,7 +80,7 @@ def check(headquarters: Headquarters) -> None:
         states = {row.item_id: row for row in connection.execute(sa.select(tables.copy_state))}
         listed = connection.execute(sa.select(tables.staff_exception)).all()
         fees = {row.fee_id: row for row in connection.execute(sa.select(tables.fee))}
-        readers = dict(connection.execute(sa.select(tables.identity.c.token, tables.identity.c.number)).tuples().all())
+        readers = {row.token: row.number for row in connection.execute(sa.select(tables.identity))}
     on_list: dict[str, set[str]] = defaultdict(set)
     doubted = set()
     for row in listed:

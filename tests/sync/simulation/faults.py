@@ -87,7 +87,7 @@ class Plan:
             # What headquarters lost after a disk was copied, both of them would send as their own.
             disasters = tuple(one for one in disasters if one[1] != "cloned")
         return cls(
-            stations=rng.choice((2, 2, 3, 3, 4, 5)),
+            stations=rng.choice((2, 2, 2, 3, 3, 4, 5)),
             steps=steps,
             line=line,
             machines=machines,

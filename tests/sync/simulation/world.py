@@ -36,7 +36,7 @@ from tests.sync.simulation.stick import STICK, Stick
 from tests.sync.store.stations import MORNING, Deed, quick_folder
 
 #: So many steps a run takes, unless it is told otherwise.
-STEPS: Final = 40
+STEPS: Final = 28
 #: So many rounds of a quarter of an hour it may take after the healing until all is known everywhere.
 ROUNDS: Final = 40
 
@@ -268,6 +268,9 @@ class World:
         place = machine.place
         with Caller(machine.home, place, clock=machine.clock, version="1.0.0", chance=self.rng.randbytes) as caller:
             messages = list(caller.messages())
+            for message in messages:
+                if message.startswith(BATCH):
+                    self.headquarters.keep_batch(message)
             manifest = Manifest(
                 hq=HQ,
                 station=place.station,
@@ -282,9 +285,6 @@ class World:
             reader = keys_of("headquarters").public
             written = write_bundle(STICK, manifest, Side.STATION, machine.keys[0], reader, messages, disk=stick)
         machine.bundles, machine.previous = machine.bundles + 1, written.digest
-        for message in messages:
-            if message.startswith(BATCH):
-                self.headquarters.keep_batch(message)
 
     def _plug_in(self, machine: Machine) -> None:
         """A stick is plugged into a station, its own or another's, with an answer new or old."""
