@@ -344,10 +344,7 @@ def _granted(seat: Seat, grant: Grant, now: int | None) -> tuple[Seat, list[Effe
         return seat, []
     effects: list[Effect] = [Keep()]
     if before is None or before.visit == grant.visit:
-        hidden = seat.hidden
-        if hidden is not None:
-            hidden = replace(hidden, until=min(hidden.until, grant.ends_at))
-        return replace(seat, grant=grant, hidden=hidden, warned=None), effects
+        return replace(seat, grant=grant, warned=None), effects
     # The station has given the seat to somebody else: the one who sits here has ended her visit elsewhere.
     ended, finished = _ended(seat, before, now, Ending.LOCKED)
     return replace(ended, grant=grant), [*finished, *effects]
@@ -356,7 +353,7 @@ def _granted(seat: Seat, grant: Grant, now: int | None) -> tuple[Seat, list[Effe
 def _hidden(seat: Seat, grant: Grant, code: str, now: int) -> tuple[Seat, list[Effect]]:
     if not grant.hide_s or len(code) != CODE_DIGITS or not (code.isascii() and code.isdigit()):
         return seat, []
-    return replace(seat, hidden=Hidden(code, min(now + grant.hide_s * 1000, grant.ends_at))), [Keep()]
+    return replace(seat, hidden=Hidden(code, now + grant.hide_s * 1000)), [Keep()]
 
 
 def _ended(seat: Seat, grant: Grant, ended_at: int, why: Ending) -> tuple[Seat, list[Effect]]:

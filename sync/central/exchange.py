@@ -43,7 +43,7 @@ from sync.exchange.messages import (
 from sync.exchange.reasons import Reason
 
 #: When a station that waits for its snapshot is to ask again, in seconds.
-_SNAPSHOT_SOON: Final = 3
+_SNAPSHOT_SOON: Final = 1
 #: A busy headquarters asks for at least so many seconds of silence, and up to as many again, by chance.
 _BUSY: Final = 10
 

@@ -1,8 +1,9 @@
 """The exchange between stations and headquarters, end to end: every part of it the product's own, in processes of its
 own, over TLS on the loop-back address.
 
-What is counted is applied: signed and packed at a station from its ledger, carried, checked, logged, applied, told back,
-acknowledged in the ledger. Stations and headquarters share this machine's processors, which in a library they do not.
+What is counted is applied: signed and packed at a station from its ledger, carried, checked, logged, applied, told
+back, acknowledged in the ledger. Stations and headquarters share this machine's processors, which in a library they do
+not.
 The events are a history that can have happened (:mod:`tests.bench.lending`), so there is nothing odd in it to slow
 headquarters down, and nothing is left out of it.
 """
@@ -10,7 +11,6 @@ headquarters down, and nothing is left out of it.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import statistics
 import subprocess
@@ -92,7 +92,7 @@ def _send(name: str, workers: int, stations: int, target: int) -> list[Figure]:
         with ExitStack() as stack:
             senders = [stack.enter_context(_sender(home)) for home in homes]
             applied = stack.enter_context(_applied(served))
-            used = _processor_seconds(served)
+            used = served.processor_seconds()
             began = time.perf_counter()
             for sender in senders:
                 _tell(sender)
@@ -101,7 +101,7 @@ def _send(name: str, workers: int, stations: int, target: int) -> list[Figure]:
             while applied() < each * stations:
                 time.sleep(0.02)
             took = time.perf_counter() - began
-            used = _processor_seconds(served) - used
+            used = served.processor_seconds() - used
     count = each * stations
     from_ = "8 stations" if stations > 1 else "one station"
     ours = sum(one["processor"] for one in sent)
@@ -166,19 +166,6 @@ def _applied(served: Served) -> Iterator[Callable[[], int]]:
         yield look
     finally:
         engine.dispose()
-
-
-def _processor_seconds(served: Served) -> float:
-    """Processor time of headquarters and its workers, as Linux counts it; nought elsewhere."""
-    total = 0.0
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:  # it has just ended
-            continue
-        if int(fields[2]) == served.pid:  # its group
-            total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return total
 
 
 # --- calls without events, and bytes ----------------------------------------------------------------------------------

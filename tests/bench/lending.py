@@ -66,7 +66,7 @@ def stock(database: Database, branch: str, items: int = ITEMS, patrons: int = PA
             central.item,
             [
                 {
-                    "item_id": _item(branch, n),
+                    "item_id": item_id(branch, n),
                     "title_id": f"{branch}-{n}",
                     "type": _TYPES[n % len(_TYPES)],
                     "branch": branch,
@@ -77,7 +77,7 @@ def stock(database: Database, branch: str, items: int = ITEMS, patrons: int = PA
         (
             central.patron,
             [
-                {"patron_id": _patron(branch, n), "name": f"Bạn đọc {n}", "category": "nguoi_lon", "branch": branch}
+                {"patron_id": patron_id(branch, n), "name": f"Bạn đọc {n}", "category": "nguoi_lon", "branch": branch}
                 for n in range(patrons)
             ],
         ),
@@ -87,11 +87,11 @@ def stock(database: Database, branch: str, items: int = ITEMS, patrons: int = PA
             connection.execute(sa.insert(table), some)
 
 
-def _item(branch: str, number: int) -> str:
+def item_id(branch: str, number: int) -> str:
     return f"{branch}.{number:07d}"
 
 
-def _patron(branch: str, number: int) -> str:
+def patron_id(branch: str, number: int) -> str:
     return f"{branch}{number:06d}"
 
 
@@ -151,7 +151,7 @@ class Work:
         due = to_ms(self._at) + _LOAN_DAYS * _DAY_MS
         self._write(
             ev.CheckedOut(
-                _item(self.branch, number),
+                item_id(self.branch, number),
                 loan,
                 _TYPES[number % len(_TYPES)],
                 self.branch,
@@ -162,7 +162,7 @@ class Work:
                 visit,
             )
         )
-        self.identities[loan] = _patron(self.branch, reader)
+        self.identities[loan] = patron_id(self.branch, reader)
         self._has[reader] += 1
         self._out.append(_Out(number, loan, reader, due))
 
@@ -172,7 +172,7 @@ class Work:
         back = self._out.pop(min(int(self._rng.expovariate(1 / 30)), len(self._out) - 1))
         self._has[back.reader] -= 1
         self._shelf.append(back.item)
-        item, late = _item(self.branch, back.item), max(0, (to_ms(self._at) - back.due) // _DAY_MS)
+        item, late = item_id(self.branch, back.item), max(0, (to_ms(self._at) - back.due) // _DAY_MS)
         self._write(ev.CheckedIn(item, self.branch, back.loan, RULES_VERSION, late, None, repair=True, visit=visit))
         if late:
             self._write(ev.FeeCharged(self._token(), back.loan, "overdue", 500 * late, RULES_VERSION))
@@ -184,7 +184,7 @@ class Work:
         at = self._rng.randrange(len(self._out))
         held = self._out[at]
         later = replace(held, due=held.due + _LOAN_DAYS * _DAY_MS, renewals=held.renewals + 1)
-        item = _item(self.branch, held.item)
+        item = item_id(self.branch, held.item)
         self._write(ev.Renewed(item, held.loan, later.due, held.due, later.renewals, RULES_VERSION, visit))
         self._out[at] = later
 

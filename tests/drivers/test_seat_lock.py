@@ -222,6 +222,12 @@ def test_a_visit_that_ends_while_it_is_hidden_ended_by_its_time() -> None:
     assert hidden.over.why is Ending.TIME
 
 
+def test_a_hidden_visit_that_is_extended_may_stay_hidden_for_the_whole_quarter() -> None:
+    seat, _ = after((HideWished("4711"), at(50)), (Heard(Extend("v1", ends(75))), at(55)), seat=OPEN)
+    assert seat.view(at(64.9)) is SeatView.HIDDEN
+    assert after((Ticked(), at(65)), seat=seat)[1][-1] == Show(SeatView.LOCKED)
+
+
 def test_after_five_wrong_codes_only_the_station_brings_it_back() -> None:
     seat = HIDDEN
     for left in (4, 3, 2, 1, 0):

@@ -662,6 +662,26 @@ def test_reserved_minutes_are_not_spent_twice() -> None:
     assert sits(room, visitor, "10:00").ends_at == ms("11:00")
 
 
+def test_what_a_visit_under_way_will_use_is_not_reserved_too() -> None:
+    room = room_of(taken("t1", "01", "9:00", "10:00"), room=replace(ROOM, day=TODAY, spent={"t0": 40 * 60_000}))
+    decided = reserve(room, reader("muon", "t0", "t1"), "11:00", 60, "9:05", "02")
+    assert allowed(decided) == (
+        ev.SeatReserved(NEW, "02", ms("11:00"), ms("11:10"), ms("11:20"), "muon", "grown"),
+    )  # fmt: skip
+
+
+def test_who_waits_and_has_a_reservation_gives_the_number_back_when_its_hour_has_come() -> None:
+    room = room_of(taken("v1", "01", "9:30", "10:30"), taken("v4", "04", "9:30", "10:30"), room=RESERVED)
+    room = room_of(happens(ev.SeatBroken("03"), "9:30"), room=room)
+    room = with_queue(room, "q1", when="9:59")
+    decided = decide_seat(room, reader("muon", "r1", "q1"), None, NEW, ALL, RULES, at("10:01"))
+    left, sat = allowed(decided)
+    assert left == ev.QueueLeft("q1", "left")
+    assert isinstance(sat, ev.SeatTaken)
+    assert (sat.visit, sat.seat) == ("r1", "02")
+    assert seat_refused(room, reader("muon", "q1"), "10:01") == [Code.ALREADY_WAITING]
+
+
 # --- guests -----------------------------------------------------------------------------------------------------------
 
 
