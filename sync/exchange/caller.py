@@ -179,7 +179,8 @@ class Caller:
         known = stands.cursor
         if reply.since > known:
             return MessageRefused(Reason.EARLIER_MISSING, Side.HEADQUARTERS)
-        # A history under our numbers that is not ours: nothing of ours is there by it, and nothing told on top of it fits.
+        # A history under our numbers that is not ours: nothing of ours is there by it, and nothing told on top of it
+        # fits.
         ours = reply.answer is not Answer.FORK and self._view.is_ours(reply.logged, reply.head)
         if ours and reply.cursor > known:
             with open_reference(self._home, command=self._command) as file:

@@ -95,10 +95,10 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     batch (both 0 without one), ``reason`` says why one was refused, ``want`` is the event that has to come next after a
     gap. ``logged``, ``safe`` and ``applied`` are the last events that headquarters has in its log, in a verified
     backup, and in its projections; ``head`` is the chain's hash after the first of them, by which a station sees that
-    they are its own and not those of a copy of it. ``since`` and ``cursor`` are the places in the feed between which this reply tells
-    every change; ``more`` says that others wait, ``resnapshot`` that the station's cursor is too old for changes, and
-    ``snapshot`` names one that is ready to be fetched. ``slow_down_s`` asks for so many seconds of silence,
-    ``batch_limit`` for no larger batches, ``upgrade`` names the version to come to.
+    they are its own and not those of a copy of it. ``since`` and ``cursor`` are the places in the feed between which
+    this reply tells every change; ``more`` says that others wait, ``resnapshot`` that the station's cursor is too old
+    for changes, and ``snapshot`` names one that is ready to be fetched. ``slow_down_s`` asks for so many seconds of
+    silence, ``batch_limit`` for no larger batches, ``upgrade`` names the version to come to.
     """
 
     hq: Code

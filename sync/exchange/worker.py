@@ -128,8 +128,10 @@ class Worker:
         self.close()
 
     def turn(self, now: float) -> bool:
-        """Look whether there is something to do, and do it: at most one call, or one night's work. Answers whether there
-        is more to be done at once."""
+        """Look whether there is something to do, and do it: at most one call, or one night's work.
+
+        Answers whether there is more to be done at once.
+        """
         wake_file = self._home / WAKE_FILE
         if wake_file.exists():
             wake_file.unlink(missing_ok=True)

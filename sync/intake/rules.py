@@ -1,8 +1,8 @@
 """The rule-set from a station's own files into the reference, for a station that no headquarters rules.
 
-``rules.toml`` holds branches, policies, hours, closures and internet rooms; without it the rules that ship with the product hold.
-``holidays.toml`` holds public holidays and the Saturdays worked in exchange, written by ``tramsach config holidays``
-from the ``holidays`` package and free to be edited: government announcements come after the package does
+``rules.toml`` holds branches, policies, hours, closures and internet rooms; without it the rules that ship with the
+product hold. ``holidays.toml`` holds public holidays and the Saturdays worked in exchange, written by ``tramsach config
+holidays`` from the ``holidays`` package and free to be edited: government announcements come after the package does
 (facts/vietnamese-and-screens.md, section 6). What ``rules.toml`` says of a day wins over it.
 """
 

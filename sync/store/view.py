@@ -304,8 +304,10 @@ class LedgerView:
             return self._read_head(connection)
 
     def is_ours(self, seq: int, head: bytes) -> bool:
-        """Whether a history whose chain stands at ``head`` after event ``seq`` is this ledger's own, as far as the ledger
-        still goes back."""
+        """Whether a history whose chain stands at ``head`` after event ``seq`` is this ledger's own.
+
+        What the ledger no longer goes back to counts as its own.
+        """
         with self._readable.read() as connection:
             links = Links.read(connection, self.station)
             return seq < links.horizon[0] or links.hash_at(connection, seq) == head

@@ -665,9 +665,7 @@ def test_reserved_minutes_are_not_spent_twice() -> None:
 def test_what_a_visit_under_way_will_use_is_not_reserved_too() -> None:
     room = room_of(taken("t1", "01", "9:00", "10:00"), room=replace(ROOM, day=TODAY, spent={"t0": 40 * 60_000}))
     decided = reserve(room, reader("muon", "t0", "t1"), "11:00", 60, "9:05", "02")
-    assert allowed(decided) == (
-        ev.SeatReserved(NEW, "02", ms("11:00"), ms("11:10"), ms("11:20"), "muon", "grown"),
-    )  # fmt: skip
+    assert allowed(decided) == (ev.SeatReserved(NEW, "02", ms("11:00"), ms("11:10"), ms("11:20"), "muon", "grown"),)
 
 
 def test_who_waits_and_has_a_reservation_gives_the_number_back_when_its_hour_has_come() -> None:

@@ -90,6 +90,19 @@ def test_the_hours_that_ship_are_those_of_a_provincial_library(tmp_path: Path, n
     assert hours(date(2027, 4, 17)) == hours(date(2027, 4, 18)) == []
 
 
+@pytest.mark.parametrize(("name", "guests"), [("default", False), ("demo", True)])
+def test_the_internet_rooms_that_ship_have_less_time_for_children_and_say_who_may_come(
+    tmp_path: Path, name: str, guests: bool
+) -> None:
+    rules = loaded(tmp_path, name).rules
+    for branch in (one.code for one in rules.branches):
+        adult, child = rules.room(branch, "adult"), rules.room(branch, "child")
+        assert (adult.admitted, child.admitted, rules.room(branch, "unknown").admitted) == (True, True, False)
+        assert child.children
+        assert child.minutes_day < adult.minutes_day
+        assert rules.room(branch, "guest").admitted is guests
+
+
 def test_the_product_ships_these_rule_sets_and_no_others() -> None:
     assert sorted(file.name for file in SHIPPED.glob("*.toml")) == ["default.toml", "demo.toml"]
 
@@ -226,6 +239,7 @@ def test_rows_for_branches_outside_the_tree_are_named_with_their_places() -> Non
                 {"first": "2027-01-04", "last": "2027-01-05", "branch": "D"},
             ],
             "extra_days": [{"day": "2027-01-09"}, {"day": "2027-01-09", "branch": "E"}],
+            "rooms": [{"category": "child"}, {"branch": "F"}],
         },
     )
     assert not isinstance(built, Problems)
@@ -236,6 +250,7 @@ def test_rows_for_branches_outside_the_tree_are_named_with_their_places() -> Non
         ("hours[0].branch", "There is no branch 'C'."),
         ("closures[1].branch", "There is no branch 'D'."),
         ("extra_days[1].branch", "There is no branch 'E'."),
+        ("rooms[1].branch", "There is no branch 'F'."),
     ]
     assert all(problem.source == RULES_FILE for problem in found)
 
