@@ -13,7 +13,7 @@ ifneq "$(shell test -x .venv/bin/python && cat .venv/ready 2>/dev/null)" "$(shel
 .PHONY: .venv/ready
 endif
 
-.PHONY: help setup demo run test check bench fuzz pins words clean
+.PHONY: help setup demo run test check bench soak fuzz pins words clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ bench: .venv/ready ## measure, and print each figure beside its target
 
 fuzz: .venv/ready ## give a million inputs to the parsers (ARGS='--target tag --inputs 5000')
 	@.venv/bin/python -m tests.fuzz $(ARGS)
+
+soak: .venv/ready ## let whole networks live under fresh seeds, with all that goes wrong (ARGS='--minutes 60')
+	@.venv/bin/python -m tests.sync.simulation $(ARGS)
 
 pins: .venv/ready ## resolve all extras anew and write the versions to pins.txt
 	@.venv/bin/python .ci/pins.py pins.txt

@@ -76,9 +76,9 @@ def decide_seat(
     if until - turn.now < policy.least:
         return Refused((too_soon(chosen.seat, until, why),))
     ends_at = min(turn.now + timedelta(minutes=policy.minutes_visit), turn.now + left, until)
-    if ticket is not None and ticket.visit != visit:
+    number = ticket.number if ticket is not None and ticket.visit == visit else None
+    if ticket is not None and number is None:
         turn.record(ev.QueueLeft(ticket.visit, "left"))
-    number = ticket.number if ticket is not None else None
     turn.record(ev.SeatTaken(visit, chosen.seat, room.branch, to_ms(ends_at), visitor.category, group.value, number))
     return allowed(turn, end_notices(ends_at, until, why, turn.now + left))
 

@@ -676,7 +676,7 @@ def test_who_waits_and_has_a_reservation_gives_the_number_back_when_its_hour_has
     left, sat = allowed(decided)
     assert left == ev.QueueLeft("q1", "left")
     assert isinstance(sat, ev.SeatTaken)
-    assert (sat.visit, sat.seat) == ("r1", "02")
+    assert (sat.visit, sat.seat, sat.number) == ("r1", "02", None)
     assert seat_refused(room, reader("muon", "q1"), "10:01") == [Code.ALREADY_WAITING]
 
 

@@ -77,6 +77,11 @@ class Plan:
         return {name for _, name in self.disasters}
 
     @classmethod
+    def calm(cls, stations: int = 2) -> Plan:
+        """A world in which nothing happens by itself."""
+        return cls(stations, 0, frozenset(), frozenset(), (), skewed=False, shared_scopes=False, items=5, readers=4)
+
+    @classmethod
     def of(cls, rng: random.Random, steps: int) -> Plan:
         """The plan of a run."""
         line = frozenset(name for name in LINE if rng.random() < 0.4)
@@ -93,7 +98,7 @@ class Plan:
             machines=machines,
             disasters=disasters,
             skewed=rng.random() < 0.5,
-            shared_scopes=False,
+            shared_scopes=rng.random() < 0.5,
             items=rng.randint(2, 5),
             readers=rng.randint(2, 4),
         )

@@ -36,7 +36,7 @@ from tests.sync.simulation.stick import STICK, Stick
 from tests.sync.store.stations import MORNING, Deed, quick_folder
 
 #: So many steps a run takes, unless it is told otherwise.
-STEPS: Final = 28
+STEPS: Final = 20
 #: So many rounds of a quarter of an hour it may take after the healing until all is known everywhere.
 ROUNDS: Final = 40
 
@@ -49,10 +49,10 @@ _DEED_WEIGHTS: Final = (10, 8, 4, 3, 3, 1, 1, 1, 1)
 class World:
     """A network under one seed. A context manager; nothing of it is left behind."""
 
-    def __init__(self, seed: int, folder: Path, steps: int = STEPS) -> None:
+    def __init__(self, seed: int, folder: Path, steps: int = STEPS, plan: Plan | None = None) -> None:
         self.seed, self.folder = seed, folder
         self.rng = random.Random(seed)
-        self.plan = Plan.of(self.rng, steps)
+        self.plan = plan or Plan.of(self.rng, steps)
         self.tally = Tally.empty()
         files, homes, begun = _founded(self.plan.shared_scopes)
         self.time = Time(begun)
@@ -406,7 +406,7 @@ class World:
     def _rescoped(self, machine: Machine) -> None:
         """A station is enrolled again for other branches."""
         self.tally.add("rescoped")
-        self.enrol_again(machine, scope=self.rng.choice(((TN,), (PB,))))
+        self.enrol_again(machine, scope=self.rng.choice(((TN,), (PB,), (TN, PB))))
 
     @contextmanager
     def _something_is_lost(self) -> Iterator[None]:
@@ -541,10 +541,10 @@ def keys_in(records: dict[int, bytes]) -> set[Key]:
 
 
 @contextmanager
-def world(seed: int, steps: int = STEPS) -> Iterator[World]:
-    """A world of its own, in memory, in which chance is the seed's."""
+def world(seed: int, steps: int = STEPS, plan: Plan | None = None) -> Iterator[World]:
+    """A world of its own, in memory, in which chance is the seed's; with a plan other than the seed's if one is given."""
     with quick_folder() as folder, _chance(f"chance {seed}"):
-        made = World(seed, Path(folder), steps)
+        made = World(seed, Path(folder), steps, plan)
         try:
             yield made
         finally:
