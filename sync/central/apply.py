@@ -57,7 +57,7 @@ from sync.circulation.rules import Rules
 from sync.store.errors import StoreError
 
 #: So many events are applied in one transaction, and come from so many stations, at most.
-MOST_EVENTS, _MOST_STATIONS = 4000, 8
+MOST_EVENTS, _MOST_STATIONS = 4000, 32
 
 #: What one event may do to a transaction without being the database's fault.
 _FAULTS = (

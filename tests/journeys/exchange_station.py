@@ -33,8 +33,10 @@ from tests.sync.store.stations import Desk, random_deed
 _WORKER: Final = (
     sys.executable,
     "-c",
-    "import sys; from pathlib import Path; from kiosk.exchange_worker import work;"
-    "work(Path(sys.argv[1]), sys.stdin, sys.stdout, turn_every=0.05)",
+    (
+        "import sys; from pathlib import Path; from kiosk.exchange_worker import work;"
+        "work(Path(sys.argv[1]), sys.stdin, sys.stdout, turn_every=0.05)"
+    ),
 )
 _ACTS_A_SECOND: Final = 40.0
 

@@ -13,7 +13,7 @@ What cannot be shown here, or only in part:
  12    TLS whose time is over, as a whole system with public authorities: the pinned certificate has no end of life, and
        that the count tells the truth meanwhile is shown with a line that refuses.
  13    2 kbit/s for hours: shrinking batches and back-off are shown on the rhythm, not on a real modem.
- 25    Leap seconds and changes of zone: time is UTC inside and SQLite is told no local time, so there is nothing to cut.
+ 25    Leap seconds and changes of zone: time is UTC inside and SQLite is told no local time: nothing to try.
  28    Six events of three stations in all orders are walked where custody is decided, on the pure rules; through the
        database random histories are (tests/sync/central/test_model.py).
  31    A copy that got another barcode, and a recall, are catalogue work and not yet in the product.

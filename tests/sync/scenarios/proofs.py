@@ -29,7 +29,10 @@ def _tests(place: str) -> dict[str, bool]:
     """The tests of a module, and whether each does more than pass."""
     tree = ast.parse((HOUSE / "tests" / f"{place}.py").read_text("utf-8"))
     found = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"))
-    return {node.name: any(not isinstance(line, ast.Pass | ast.Expr) or _calls(line) for line in node.body) for node in found}
+    return {
+        node.name: any(not isinstance(line, ast.Pass | ast.Expr) or _calls(line) for line in node.body)
+        for node in found
+    }
 
 
 def _calls(line: ast.stmt) -> bool:
@@ -64,4 +67,4 @@ def call(made: World, machine: Machine) -> str:
     return "" if called.heard is None else called.heard.answer
 
 
-__all__ = ["calm", "call", "lend", "proved_by", "take_back"]
+__all__ = ["call", "calm", "lend", "proved_by", "take_back"]

@@ -219,7 +219,7 @@ class Headquarters:
         return self.office.snapshots.make_wanted()
 
     def compact(self, *, age: int = 0) -> None:
-        """Drop from the feed what later changes have made void, and tombstones, as if ``age`` milliseconds had passed."""
+        """Drop from the feed what later changes made void, and tombstones as if ``age`` milliseconds had passed."""
         with self.database.begin() as connection:
             feed.compact(connection, self._time() + age)
 

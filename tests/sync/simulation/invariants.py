@@ -57,9 +57,7 @@ def check(world: World) -> None:
 def everything_told_is_at_headquarters_once(world: World) -> None:
     """I1. What was told and then destroyed with its only disk is nobody's to give; it must not have been safe."""
     at_headquarters = Counter(
-        key_of(decode(line.decode()))
-        for name in BRANCHES
-        for line in world.headquarters.log_of(name).values()
+        key_of(decode(line.decode())) for name in BRANCHES for line in world.headquarters.log_of(name).values()
     )
     assert not [key for key, times in at_headquarters.items() if times > 1], "an event is at headquarters twice (I1)"
     lost = world.told - set(at_headquarters) - world.destroyed - _strays(world.headquarters)
@@ -240,7 +238,7 @@ def station_knows_what_it_should(headquarters: Headquarters, machine: Machine) -
 
 def _reference(machine: Machine) -> dict[tuple[str, str], dict[str, Any]]:
     found = {}
-    with machine.ledger._file.read() as connection:
+    with machine.ledger._file.read() as connection:  # noqa: SLF001 - both files at one instant
         for name, key in KEYS.items():
             table = store.reference.tables[name].to_metadata(sa.MetaData(), schema="ref")
             if name != "watermark":
@@ -261,4 +259,3 @@ def station_holds_what_headquarters_holds(headquarters: Headquarters, machine: M
         said = None if loan is None else (loan.token, round(loan.due_at.timestamp() * 1000))
         holds = None if state is None or state.token is None else (state.token, state.due_at)
         assert said == holds, f"{machine.name} says {said} of a copy, headquarters {holds}"
-

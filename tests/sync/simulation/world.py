@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -70,7 +70,7 @@ class World:
             ahead = timedelta()
             if self.plan.skewed:
                 ahead = timedelta(hours=self.rng.choice((-6, 0, 6)), seconds=self.rng.uniform(-90, 90))
-            self._set_up(name, homes[name], ahead)
+            self.set_up(name, homes[name], ahead)
 
     def close(self) -> None:
         """Everything ends."""
@@ -83,7 +83,8 @@ class World:
         """Every event that somebody was told of, anywhere."""
         return self._told_before.union(*(machine.told for machine in self.machines))
 
-    def _set_up(self, name: str, files: Files, ahead: timedelta) -> Machine:
+    def set_up(self, name: str, files: Files, ahead: timedelta) -> Machine:
+        """A machine with these files begins to work."""
         clock = MachineClock(self.time, name, ahead)
         machine = Machine(name, self.folder, clock, random.Random(self.rng.random()), self.tally)
         machine.unpack(files)
@@ -224,10 +225,10 @@ class World:
             case "stick":
                 self._carry(machine)
             case "stick_return":
-                self._plug_in(machine)
+                self.plug_in(machine)
             case "prune":
                 machine.prune(from_ms(self.time.ms - rng.choice((0, 1, 5)) * 86_400_000))
-                self._check_pruned(machine)
+                self.check_pruned(machine)
             case _:
                 machine.write_unknown()
 
@@ -254,7 +255,7 @@ class World:
             self.sticks.append(stick)
         stick.lasts = rng.randrange(6000) if rng.random() < 0.3 else None
         try:
-            self._write(machine, stick)
+            self.write_stick(machine, stick)
         except ExchangeError:
             self.tally.add("stick pulled")
         stick.lasts = None
@@ -264,7 +265,8 @@ class World:
                 self.headquarters.take_stick(folder)
             self.tally.add("stick read at headquarters")
 
-    def _write(self, machine: Machine, stick: Stick) -> None:
+    def write_stick(self, machine: Machine, stick: Stick) -> None:
+        """Export what is unsent onto a stick. Raises what a pulled stick raises."""
         place = machine.place
         with Caller(machine.home, place, clock=machine.clock, version="1.0.0", chance=self.rng.randbytes) as caller:
             messages = list(caller.messages())
@@ -286,7 +288,7 @@ class World:
             written = write_bundle(STICK, manifest, Side.STATION, machine.keys[0], reader, messages, disk=stick)
         machine.bundles, machine.previous = machine.bundles + 1, written.digest
 
-    def _plug_in(self, machine: Machine) -> None:
+    def plug_in(self, machine: Machine) -> None:
         """A stick is plugged into a station, its own or another's, with an answer new or old."""
         if not self.sticks:
             return
@@ -322,7 +324,7 @@ class World:
                 snapshot = open_manifest(manifest, machine.pins, **of)  # type: ignore[arg-type]
                 assert not isinstance(snapshot, SnapshotRefused)
                 frame = b"".join(chunks)
-                done = fetch_snapshot(machine.home, snapshot, lambda start, end: frame[start:end], command="sync")
+                done = fetch_snapshot(machine.home, snapshot, partial(_part, frame), command="sync")
                 assert done is None
                 self.tally.add("snapshot by stick")
 
@@ -394,14 +396,16 @@ class World:
             self._dies(machine, files | {"ledger.sqlite": content})
 
     def _clone(self, machine: Machine) -> None:
-        """A copy of the whole disk runs in a second machine. It was made when nothing was unsent: events that two ledgers
-        were to send as their own would come twice."""
-        if machine.unsent or self._missing(machine):
+        """A copy of the whole disk runs in a second machine.
+
+        It was made when nothing was unsent: events that two ledgers were to send as their own would come twice.
+        """
+        if machine.unsent or self.missing(machine):
             return
         self.tally.add("cloned")
         name = f"{machine.name}-copy{self.tally.counts['cloned']}"
         self.clones.add(name)
-        self._set_up(name, freeze(machine.home), timedelta())
+        self.set_up(name, freeze(machine.home), timedelta())
 
     def _rescoped(self, machine: Machine) -> None:
         """A station is enrolled again for other branches."""
@@ -472,7 +476,7 @@ class World:
     def _retire_clones(self) -> None:
         """A copy whose events have all arrived is switched off."""
         last = self.machines[-1]
-        if last.name in self.clones and last.up and last.unsent == 0 and not self._missing(last):
+        if last.name in self.clones and last.up and last.unsent == 0 and not self.missing(last):
             last.stop()
             self.machines.remove(last)
             self._told_before |= set(last.told)
@@ -482,12 +486,12 @@ class World:
             machine.up
             and machine.name not in self.clones
             and machine.unsent == 0
-            and not self._missing(machine)
+            and not self.missing(machine)
             and self._has_heard_all(machine)
             for machine in self.machines
         )
 
-    def _missing(self, machine: Machine) -> int:
+    def missing(self, machine: Machine) -> int:
         """How many events of its ledger headquarters has not, byte for byte."""
         theirs = self.headquarters.log_of(machine.place.station)
         return sum(theirs.get(seq) != record for seq, record in machine.stored().items())
@@ -506,7 +510,7 @@ class World:
             if m.up:
                 stands, state = m.ledger.standing_towards(HQ), m.worker.state
                 said = (state.answer, state.trouble_en)
-                found.append((m.name, m.place.epoch, m.unsent, self._missing(m), stands.cursor, m.mark, said))
+                found.append((m.name, m.place.epoch, m.unsent, self.missing(m), stands.cursor, m.mark, said))
         return found
 
     # --- at every moment ----------------------------------------------------------------------------------------------
@@ -517,10 +521,10 @@ class World:
             return
         for machine in self.machines:
             if machine.up:
-                unsent, missing = machine.unsent, self._missing(machine)
+                unsent, missing = machine.unsent, self.missing(machine)
                 assert unsent >= missing, f"{machine.name} says that {unsent} events are unsent, and {missing} are"
 
-    def _check_pruned(self, machine: Machine) -> None:
+    def check_pruned(self, machine: Machine) -> None:
         """What was pruned is in headquarters' backup (I9)."""
         horizon, station = machine.horizon, machine.place.station
         assert horizon <= self.headquarters.in_backup.get(station, 0), f"{machine.name} pruned what is not safe"
@@ -535,6 +539,10 @@ class World:
         return content.hexdigest()[:16]
 
 
+def _part(frame: bytes, start: int, end: int) -> bytes:
+    return frame[start:end]
+
+
 def keys_in(records: dict[int, bytes]) -> set[Key]:
     """The keys of some records."""
     return {key_of(decode(record.decode())) for record in records.values()}
@@ -542,7 +550,7 @@ def keys_in(records: dict[int, bytes]) -> set[Key]:
 
 @contextmanager
 def world(seed: int, steps: int = STEPS, plan: Plan | None = None) -> Iterator[World]:
-    """A world of its own, in memory, in which chance is the seed's; with a plan other than the seed's if one is given."""
+    """A world of its own, in memory, in which chance is the seed's, and the plan too unless another is given."""
     with quick_folder() as folder, _chance(f"chance {seed}"):
         made = World(seed, Path(folder), steps, plan)
         try:
