@@ -62,7 +62,8 @@ DEVICE_CODES = (
     | written_in(visit, "_device", "code")
 )
 REPAIR_REASONS = written_in(projection, "_repair", 2) | {why.value for why in visit.OF_THE_TAG} | {"found_open"}
-LEDGER_CODES = {f"L-{kind.__name__}" for kind in kinds(StoreError)}
+#: What can happen to a station's own files; headquarters' database has troubles of its own, which no kiosk meets.
+LEDGER_CODES = {f"L-{kind.__name__}" for kind in kinds(StoreError) if not kind.__module__.startswith("sync.central")}
 
 SAID: list[tuple[Callable[[str], str], str]] = [
     *((fault, code) for code in sorted(DEVICE_CODES)),
