@@ -38,7 +38,7 @@ check: .venv/ready ## lint, format, types, and the import rules between the room
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
-bench: .venv/ready ## measure, and print each figure beside its target
+bench: .venv/ready ## measure, and print each figure beside its target (ARGS='exchange', ARGS='--large --morango' for all)
 	@.venv/bin/python -m tests.bench $(ARGS)
 
 fuzz: .venv/ready ## give a million inputs to the parsers (ARGS='--target tag --inputs 5000')

@@ -11,6 +11,7 @@ headquarters down, and nothing is left out of it.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import statistics
 import subprocess
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -50,7 +52,7 @@ def measure() -> list[Figure]:
         ("PostgreSQL", 2, 8, 10_000),
         ("PostgreSQL", 2, 1, 5_000),
     ):
-        figures += _send(name, workers, stations, target)
+        figures += _rate(name, workers, stations, target)
     return [*figures, *_listen()]
 
 
@@ -83,9 +85,50 @@ def network(stations: int, *, workers: int = 1, on_server: bool = False) -> Iter
 # --- rates ------------------------------------------------------------------------------------------------------------
 
 
-def _send(name: str, workers: int, stations: int, target: int) -> list[Figure]:
-    each = EVENTS // stations
-    with network(stations, workers=workers, on_server=name == "PostgreSQL") as (served, homes):
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """Seconds from the first call until all was ``logged`` and until it was ``applied``; processor time in seconds."""
+
+    events: int
+    logged: float
+    applied: float
+    headquarters: float
+    stations: float
+
+
+def sent_from_one(events: int) -> float:
+    """Events a second from one station into the embedded database, as many as are asked for."""
+    done = _send(events, 1)
+    return done.events / done.applied
+
+
+def _rate(name: str, workers: int, stations: int, target: int) -> list[Figure]:
+    on_server = name == "PostgreSQL"
+    done = _send(EVENTS, stations, workers=workers, on_server=on_server)
+    senders = f"{stations} stations" if stations > 1 else "one station"
+    had = (done.headquarters + done.stations) / done.applied / (os.cpu_count() or 1)
+    return [
+        Figure(
+            f"exchange: {senders} into {name}",
+            done.events / done.applied,
+            "events/s",
+            target,
+            "higher",
+            note=f"{done.events:,} events, logged after {done.logged:.1f} s, applied after {done.applied:.1f} s",
+        ),
+        Figure(
+            "  processor time of headquarters",
+            done.headquarters / done.events * 1e6,
+            "µs/event",
+            note=f"of the stations {done.stations / done.events * 1e6:.0f}; together {had:.0%} of this machine"
+            + (", the database's own not counted" if on_server else ""),
+        ),
+    ]
+
+
+def _send(events: int, stations: int, *, workers: int = 1, on_server: bool = False) -> _Sent:
+    each = events // stations
+    with network(stations, workers=workers, on_server=on_server) as (served, homes):
         for number, home in enumerate(homes):
             work = Work(branch_code(number), datetime.now(UTC) - timedelta(days=40), number)
             plant_events(home, work, each, station=f"S{number}")
@@ -102,26 +145,7 @@ def _send(name: str, workers: int, stations: int, target: int) -> list[Figure]:
                 time.sleep(0.02)
             took = time.perf_counter() - began
             used = served.processor_seconds() - used
-    count = each * stations
-    from_ = "8 stations" if stations > 1 else "one station"
-    ours = sum(one["processor"] for one in sent)
-    return [
-        Figure(
-            f"exchange: {from_} into {name}",
-            count / took,
-            "events/s",
-            target,
-            "higher",
-            note=f"{count:,} events, all logged after {logged:.1f} s, applied after {took:.1f} s",
-        ),
-        Figure(
-            "  processor time of headquarters",
-            used / count * 1e6,
-            "µs/event",
-            note=f"and of the stations {ours / count * 1e6:.0f}"
-            + ("; not counting the database's" if name == "PostgreSQL" else ""),
-        ),
-    ]
+    return _Sent(each * stations, logged, took, used, sum(one["processor"] for one in sent))
 
 
 @contextmanager

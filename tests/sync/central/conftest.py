@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from sync.central.database import Database
+from tests.postgresql import postgresql
 from sync.central.office import Office
 from tests.sync.central.offices import Site, Time, office_at
 
@@ -52,17 +52,8 @@ class Server:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """Started by the first test that asks for it, gone with its folder at the end."""
-    with warnings.catch_warnings():
-        # It would like a folder for sockets of the account, which a plain test machine has none of.
-        warnings.simplefilter("ignore")
-        from pgserver import postgres_server  # noqa: PLC0415
-
-        folder = tempfile.mkdtemp(prefix="tramsach-postgresql-")
-        started = postgres_server.PostgresServer(Path(folder), cleanup_mode="delete")
-    try:
-        yield Server(sa.make_url(started.get_uri()))
-    finally:
-        started.cleanup()
+    with postgresql() as url:
+        yield Server(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

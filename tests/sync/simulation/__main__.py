@@ -7,10 +7,12 @@ came up in them, so that one sees that they do; a failing seed is one line to re
 from __future__ import annotations
 
 import argparse
+import itertools
 import logging
 import multiprocessing
 import random
 import sys
+import threading
 import time
 import traceback
 from collections import Counter
@@ -48,28 +50,29 @@ def _play(seed: int, steps: int) -> int:
 def _soak(minutes: float, steps: int, processes: int) -> int:
     first, until = random.SystemRandom().randrange(10**9), time.monotonic() + minutes * 60
     counts: Counter[str] = Counter()
-    held, failed = 0, list[str]()
+    held = failed = 0
+    room = threading.Semaphore(4 * processes)
     with multiprocessing.Pool(processes, initializer=_quiet) as pool:
-        for told in pool.imap_unordered(_try, _seeds(first, steps, until), chunksize=4):
+        for told in pool.imap_unordered(_try, _seeds(first, steps, until, room)):
+            room.release()
             if isinstance(told, str):
-                failed.append(told)
+                failed += 1
                 print(told, flush=True)
             else:
                 held += 1
                 counts += told
     _print_counts(counts)
-    print(f"{held} seeds from {first} on hold, {len(failed)} fail")
+    print(f"{held} seeds from {first} on hold, {failed} fail")
     return 1 if failed else 0
 
 
-def _seeds(first: int, steps: int, until: float) -> Iterator[tuple[int, int]]:
-    seed = first
-    while time.monotonic() < until:
+def _seeds(first: int, steps: int, until: float, room: threading.Semaphore) -> Iterator[tuple[int, int]]:
+    """Seeds until the time is over, no more ahead than there is room: a pool would take them all at once."""
+    for seed in itertools.count(first):
+        room.acquire()
+        if time.monotonic() >= until:
+            return
         yield seed, steps
-        seed += 1
-        # The pool takes all it is given at once, so it is given no more than it works off.
-        if (seed - first) % 8 == 0:
-            time.sleep(1)
 
 
 def _quiet() -> None:

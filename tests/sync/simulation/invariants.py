@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 import zstandard
 
@@ -23,11 +24,13 @@ from sync.central.database import Database
 from sync.central.ingest import ingest
 from sync.central.log import OWN
 from sync.central.replay import verify
+from sync.central.stations import for_ever
 from sync.central.tables import LIVE
 from sync.circulation.chain import genesis
 from sync.circulation.events import decode
-from sync.exchange.batch import BatchHeader, read_header
+from sync.exchange.batch import Batch, BatchHeader, open_batch, read_header
 from sync.exchange.envelope import Road
+from sync.exchange.keys import Pins
 from sync.exchange.messages import Answer
 from sync.store import tables as store
 from sync.store.changes import KEYS
@@ -151,14 +154,27 @@ def _as_enrolled(first: Database, second: Database, arrived: Mapping[bytes, set[
             if own:
                 of_headquarters.add(row["id"])
             target.execute(sa.insert(tables.station), {**row, **(({"applied": 0}) if own else empty)})
+        pins = {
+            row.id: for_ever(msgspec.json.decode(row.pins, type=Pins))
+            for row in source.execute(sa.select(tables.station))
+        }
         batches = []
         for batch in source.execute(sa.select(tables.batch)).all():
             if batch.station_id in of_headquarters:
                 bulk.insert(target, tables.batch, [tuple(batch)])
             else:
-                whole = bytes(batch.signature) + bytes(batch.events)
-                batches.append(next(raw for raw in sorted(arrived[bytes(batch.header)]) if whole in raw))
+                candidates = sorted(arrived[bytes(batch.header)])
+                batches.append(next(raw for raw in candidates if _is_whole(raw, pins[batch.station_id])))
         return batches
+
+
+def _is_whole(raw: bytes, pins: Pins) -> bool:
+    """Whether a batch arrived as it was sent."""
+    header = read_header(raw, Road.USB)
+    if not isinstance(header, BatchHeader):
+        return False
+    opened = open_batch(raw, pins, hq=HQ, station=header.station, epoch=header.epoch, road=Road.USB)
+    return isinstance(opened, Batch)
 
 
 def _rows(database: Database, table: sa.Table) -> set[tuple[object, ...]]:
