@@ -2,8 +2,8 @@
 section 1), in the same run on the same machine.
 
 By ``--morango`` alone, because pip has to fetch it: it needs Django 3.2, which gets a temporary environment of its own.
-Two SQLite instances on the loop-back address without TLS; one pushes what it has. It replicates records that may change,
-both ways and in scopes, and the exchange moves events one way: the narrower task is cheaper.
+Two SQLite instances on the loop-back address without TLS; one pushes what it has. It replicates records that may
+change, both ways and in scopes, and the exchange moves events one way: the narrower task is cheaper.
 """
 
 from __future__ import annotations

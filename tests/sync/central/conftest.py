@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from sync.central.database import Database
-from tests.postgresql import postgresql
 from sync.central.office import Office
+from tests.postgresql import postgresql
 from tests.sync.central.offices import Site, Time, office_at
 
 
